@@ -1,0 +1,1 @@
+"""Configuration and wiring. Nothing imports this package but the processes that start it."""
