@@ -1,0 +1,61 @@
+"""The file `.run/env`: addresses, generated passwords and keys of this working copy.
+
+What the environment already says is never replaced: a DATABASE_URL or REDIS_URL there means that the
+operator has a server, and none is started for it.
+"""
+
+import base64
+import os
+import secrets
+from collections.abc import Mapping
+
+from paymentsite.embedded.ports import free_port, is_free
+from paymentsite.embedded.rooms import Room, give_to_owner
+
+HEADER = "# Written by `make up`. Secrets of this working copy; the environment goes before what stands here.\n"
+
+
+def read(room: Room) -> dict[str, str]:
+    """The room's file as a dictionary; empty when there is none."""
+    if not room.env_path.exists():
+        return {}
+    lines = [line for line in room.env_path.read_text().splitlines() if "=" in line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def write(room: Room, values: Mapping[str, str]) -> None:
+    """Replace the room's file at once, so that no reader sees half of it. Mode 0600."""
+    room.make()
+    fresh = room.env_path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(HEADER + "".join(f"{name}={value}\n" for name, value in values.items()))
+    give_to_owner(fresh)
+    fresh.rename(room.env_path)
+
+
+def complete(values: Mapping[str, str]) -> dict[str, str]:
+    """The values with every missing key and port made; those that are there stay, for data depend on them."""
+    known = dict(values)
+    web = known.setdefault("WEB_PORT", str(_port(8000, avoid=0)))
+    sandbox = known.setdefault("SANDBOX_PORT", str(_port(8001, avoid=int(web))))
+    made = {
+        "DEBUG": "true",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "FIELD_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "SANDBOX_PSP_URL": f"http://127.0.0.1:{sandbox}",
+        "SANDBOX_PSP_SECRET_KEY": f"sk_sandbox_{secrets.token_urlsafe(24)}",
+        "SANDBOX_PSP_WEBHOOK_SECRET": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",
+    }
+    return made | known
+
+
+def merged(room: Room) -> dict[str, str]:
+    """What a process of this room gets: the room's file, and above it the environment."""
+    return read(room) | dict(os.environ)
+
+
+def _port(usual: int, *, avoid: int) -> int:
+    """The usual port when nobody has it, so that the addresses in the README hold; else a free one."""
+    return usual if usual != avoid and is_free(usual) else free_port()

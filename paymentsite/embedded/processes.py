@@ -1,0 +1,21 @@
+"""Asking the system about processes."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def command_of(pid: int) -> str | None:
+    """The command line of a process; None when there is no such process, or only its remains."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # It exists, and belongs to somebody else.
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return b" ".join(words).decode(errors="replace").strip() or None
+    except FileNotFoundError:  # macOS has no /proc.
+        listed = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
+        return listed.stdout.strip() or None

@@ -1,0 +1,158 @@
+"""Make the environment in `.venv` hold exactly what the lock files name. Standard library only.
+
+`python3 scripts/bootstrap.py runtime` is enough to run the system; `development` adds the tools of
+requirements-dev.txt. A stamp in the environment remembers the lock files' hashes, so a second call costs
+nothing. What was installed for development stays installed when only the runtime is asked for.
+
+It starts under any Python 3, so that an old one gets a sentence and not a traceback.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = PROJECT / ".venv"
+PYTHON = ENVIRONMENT / "bin" / "python"
+STAMP = ENVIRONMENT / "bootstrap.json"
+INSTALLER = PROJECT / "requirements-bootstrap.txt"
+LOCK_FILES = {"runtime": PROJECT / "requirements.txt", "development": PROJECT / "requirements-dev.txt"}
+OLDEST = (3, 11)
+
+
+def say(sentence):
+    print("bootstrap: " + sentence, flush=True)
+
+
+def stop(sentence):
+    sys.exit("bootstrap: " + sentence)
+
+
+def fingerprint(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def usable():
+    """Is there an environment, made here, whose Python runs? A moved folder keeps the old path in its scripts."""
+    try:
+        made_here = str(PYTHON.parent) in (PYTHON.parent / "pip").read_text().splitlines()[0]
+    except (OSError, IndexError):
+        return False
+    return made_here and new_enough(str(PYTHON))
+
+
+def installed():
+    """What the stamp says is in the environment."""
+    try:
+        return json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def new_enough(command):
+    question = f"import sys; sys.exit(sys.version_info < {OLDEST!r})"
+    try:
+        return subprocess.run([command, "-c", question], stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
+
+
+def continue_under_a_newer_python():
+    """Replace this process by the first newer Python on the path, or say what to install."""
+    for minor in (11, 12, 13, 14):
+        command = shutil.which(f"python3.{minor}")
+        if command and new_enough(command):
+            os.execv(command, [command, *sys.argv])
+    stop(
+        f"Python 3.11 or newer is needed, and {sys.executable} is {sys.version.split()[0]}. Install one (Debian 12, "
+        "Ubuntu 24.04 and Fedora have it), or name it: make PYTHON=/path/to/python3.11"
+    )
+
+
+def make_environment():
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    say("making the environment .venv with Python " + version)
+    missing = (
+        "this Python cannot make environments: its venv or ensurepip module is not installed. On Debian and "
+        f"Ubuntu: apt-get install python{version}-venv   (then run make again)"
+    )
+    try:
+        import ensurepip  # noqa: F401, PLC0415 (Debian splits it out; asking is the way to know)
+        import venv  # noqa: F401, PLC0415
+    except ImportError:
+        stop(missing)
+    if ENVIRONMENT.exists():
+        # What an interrupted call or another Python left; --clear keeps the folder itself.
+        say("clearing what is in .venv, because it is unfinished or was made elsewhere")
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    if made.returncode != 0:
+        output = made.stdout.decode(errors="replace").strip()
+        stop(missing if "ensurepip" in output else "python -m venv failed:\n" + output)
+
+
+def pip(*arguments):
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
+    environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
+    return subprocess.run(command, env=environment).returncode == 0
+
+
+def uv_sync(paths):
+    """Install with uv: seconds where pip takes a minute. False when uv itself cannot be had here."""
+    uv = ENVIRONMENT / "bin" / "uv"
+    pinned = ["--quiet", "--require-hashes", "--requirement", str(INSTALLER)]
+    if not pip("install", *pinned):
+        return False
+    command = [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON)]
+    if not os.access(os.environ.get("HOME", "/nonexistent"), os.W_OK):
+        command.append("--no-cache")  # nowhere to keep it
+    try:
+        return subprocess.run([*command, str(INSTALLER), *map(str, paths)], cwd=str(PROJECT)).returncode == 0
+    except OSError:
+        return False
+
+
+def pip_install(paths):
+    requirements = [word for path in paths for word in ("--requirement", str(path))]
+    return pip("install", "--quiet", "--require-hashes", *requirements)
+
+
+def main(wanted):
+    if sys.version_info < OLDEST:
+        continue_under_a_newer_python()
+    ready = usable()
+    stamp = installed() if ready else {}
+    names = ["runtime", "development"] if wanted == "development" or "development" in stamp else ["runtime"]
+    target = {name: fingerprint(LOCK_FILES[name]) for name in names}
+    if all(stamp.get(name) == digest for name, digest in target.items()):
+        return
+    started = time.monotonic()
+    try:
+        if not ready:
+            make_environment()
+        paths = [LOCK_FILES[name] for name in names]
+        say("installing " + " and ".join(path.name for path in paths) + ", each package checked against its hash")
+        STAMP.unlink(missing_ok=True)
+        if not uv_sync(paths):
+            say("uv did not manage here; going on with pip, which takes about a minute")
+            if not pip_install(paths):
+                stop("the packages could not be installed; the lines above say why (is the package index reachable?)")
+        STAMP.write_text(json.dumps(target))
+    except PermissionError as error:
+        stop(f"may not write to {error.filename}; it belongs to another user: remove it or run as that user")
+    say(f"ready after {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in (["runtime"], ["development"]):
+        stop("say what for: runtime or development")
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        stop("interrupted; the next make goes on from here")
