@@ -32,5 +32,7 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except EmbeddedError as error:
         sys.exit(f"{error}")
+    except PermissionError as error:
+        sys.exit(f"{error.filename} belongs to another user, who started this before; go on as that user.")
     except KeyboardInterrupt:
         sys.exit("Interrupted.")
