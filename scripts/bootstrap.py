@@ -7,6 +7,8 @@ nothing. What was installed for development stays installed when only the runtim
 It starts under any Python 3, so that an old one gets a sentence and not a traceback.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 PROJECT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = PROJECT / ".venv"
@@ -25,20 +28,20 @@ LOCK_FILES = {"runtime": PROJECT / "requirements.txt", "development": PROJECT / 
 OLDEST = (3, 11)
 
 
-def say(sentence):
+def say(sentence: str) -> None:
     print("bootstrap: " + sentence, flush=True)
 
 
-def stop(sentence):
+def stop(sentence: str) -> NoReturn:
     sys.exit("bootstrap: " + sentence)
 
 
-def fingerprint(path):
+def fingerprint(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def usable():
-    """Is there an environment, made here, whose Python runs? A moved folder keeps the old path in its scripts."""
+def usable() -> bool:
+    """Is there an environment, made here, whose Python runs? A moved one has old paths in its scripts."""
     try:
         made_here = str(PYTHON.parent) in (PYTHON.parent / "pip").read_text().splitlines()[0]
     except (OSError, IndexError):
@@ -46,15 +49,16 @@ def usable():
     return made_here and new_enough(str(PYTHON))
 
 
-def installed():
+def installed() -> dict[str, str]:
     """What the stamp says is in the environment."""
     try:
-        return json.loads(STAMP.read_text())
+        stamp: dict[str, str] = json.loads(STAMP.read_text())
     except (OSError, ValueError):
         return {}
+    return stamp
 
 
-def new_enough(command):
+def new_enough(command: str) -> bool:
     question = f"import sys; sys.exit(sys.version_info < {OLDEST!r})"
     try:
         return subprocess.run([command, "-c", question], stderr=subprocess.DEVNULL).returncode == 0
@@ -62,19 +66,19 @@ def new_enough(command):
         return False
 
 
-def continue_under_a_newer_python():
+def continue_under_a_newer_python() -> NoReturn:
     """Replace this process by the first newer Python on the path, or say what to install."""
     for minor in (11, 12, 13, 14):
         command = shutil.which(f"python3.{minor}")
         if command and new_enough(command):
             os.execv(command, [command, *sys.argv])
     stop(
-        f"Python 3.11 or newer is needed, and {sys.executable} is {sys.version.split()[0]}. Install one (Debian 12, "
-        "Ubuntu 24.04 and Fedora have it), or name it: make PYTHON=/path/to/python3.11"
+        f"Python 3.11 or newer is needed, and {sys.executable} is {sys.version.split()[0]}. Install one "
+        "(Debian 12, Ubuntu 24.04 and Fedora have it), or name it: make PYTHON=/path/to/python3.11"
     )
 
 
-def make_environment():
+def make_environment() -> None:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     say("making the environment .venv with Python " + version)
     missing = (
@@ -90,20 +94,22 @@ def make_environment():
         # What an interrupted call or another Python left; --clear keeps the folder itself.
         say("clearing what is in .venv, because it is unfinished or was made elsewhere")
     made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     if made.returncode != 0:
         output = made.stdout.decode(errors="replace").strip()
         stop(missing if "ensurepip" in output else "python -m venv failed:\n" + output)
 
 
-def pip(*arguments):
+def pip(*arguments: str) -> bool:
     command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
     return subprocess.run(command, env=environment).returncode == 0
 
 
-def uv_sync(paths):
+def uv_sync(paths: list[Path]) -> bool:
     """Install with uv: seconds where pip takes a minute. False when uv itself cannot be had here."""
     uv = ENVIRONMENT / "bin" / "uv"
     pinned = ["--quiet", "--require-hashes", "--requirement", str(INSTALLER)]
@@ -118,12 +124,12 @@ def uv_sync(paths):
         return False
 
 
-def pip_install(paths):
+def pip_install(paths: list[Path]) -> bool:
     requirements = [word for path in paths for word in ("--requirement", str(path))]
     return pip("install", "--quiet", "--require-hashes", *requirements)
 
 
-def main(wanted):
+def main(wanted: str) -> None:
     if sys.version_info < OLDEST:
         continue_under_a_newer_python()
     ready = usable()
@@ -137,12 +143,12 @@ def main(wanted):
         if not ready:
             make_environment()
         paths = [LOCK_FILES[name] for name in names]
-        say("installing " + " and ".join(path.name for path in paths) + ", each package checked against its hash")
+        say(f"installing {' and '.join(path.name for path in paths)}, each package checked against its hash")
         STAMP.unlink(missing_ok=True)
         if not uv_sync(paths):
             say("uv did not manage here; going on with pip, which takes about a minute")
             if not pip_install(paths):
-                stop("the packages could not be installed; the lines above say why (is the package index reachable?)")
+                stop("the packages could not be installed; the lines above say why (no package index?)")
         STAMP.write_text(json.dumps(target))
     except PermissionError as error:
         stop(f"may not write to {error.filename}; it belongs to another user: remove it or run as that user")

@@ -7,20 +7,23 @@ operator has a server, and none is started for it.
 import base64
 import os
 import secrets
+import sys
 from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from paymentsite.embedded.ports import free_port, is_free
 from paymentsite.embedded.rooms import Room, give_to_owner
 
-HEADER = "# Written by `make up`. Secrets of this working copy; the environment goes before what stands here.\n"
+HEADER = "# Written by `make up`: secrets of this working copy. What the environment says goes before it.\n"
 
 
 def read(room: Room) -> dict[str, str]:
     """The room's file as a dictionary; empty when there is none."""
     if not room.env_path.exists():
         return {}
-    lines = [line for line in room.env_path.read_text().splitlines() if "=" in line and not line.startswith("#")]
-    return dict(line.split("=", 1) for line in lines)
+    lines = room.env_path.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 def write(room: Room, values: Mapping[str, str]) -> None:
@@ -51,9 +54,26 @@ def complete(values: Mapping[str, str]) -> dict[str, str]:
     return made | known
 
 
-def merged(room: Room) -> dict[str, str]:
-    """What a process of this room gets: the room's file, and above it the environment."""
-    return read(room) | dict(os.environ)
+def for_processes(room: Room) -> dict[str, str]:
+    """What a process of this room gets: the room's file, above it the environment, and our Python first."""
+    values = read(room) | dict(os.environ)
+    values["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{values.get('PATH', os.defpath)}"
+    values["RUN_DIR"] = str(room.folder)
+    values["PYTHONUNBUFFERED"] = "1"
+    return values
+
+
+def for_postgres_tools(url: str) -> dict[str, str]:
+    """The environment with which psql, pg_dump and the like reach the database of `url`."""
+    address = urlsplit(url)
+    libpq = {
+        "PGHOST": address.hostname,
+        "PGPORT": str(address.port or 5432),
+        "PGUSER": address.username,
+        "PGPASSWORD": address.password,
+        "PGDATABASE": address.path.lstrip("/"),
+    }
+    return dict(os.environ) | {name: unquote(value) for name, value in libpq.items() if value}
 
 
 def _port(usual: int, *, avoid: int) -> int:

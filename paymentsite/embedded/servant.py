@@ -20,7 +20,8 @@ from paymentsite.embedded.rooms import PROJECT, Room, shown
 from paymentsite.embedded.speech import say
 
 NOBODY = 65534
-CAPABILITIES = ("dac_read_search", "dac_override")  # The weaker first; Docker's default set has only the second.
+CAPABILITIES = ("dac_read_search", "dac_override")
+"""The weaker first; Docker's default set has only the second."""
 VARIABLE_TEMPORARY = Path("/var/tmp")  # noqa: S108 (survives a reboot; what we make there has a random name)
 
 
@@ -39,18 +40,15 @@ class Servant:
         """Run to the end, output captured. Nothing of root's environment goes along."""
         words = [str(argument) for argument in arguments]
         if self.capability is not None:
-            caps = f"+{self.capability}"
-            words = [
-                *("setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"),
-                # Without the last, access(2) ignores capabilities of ordinary users, and PostgreSQL asks it.
-                *(f"--inh-caps={caps}", f"--ambient-caps={caps}", "--securebits=+no_setuid_fixup", "--", *words),
-            ]
+            user = (f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups")
+            capability = (f"--inh-caps=+{self.capability}", f"--ambient-caps=+{self.capability}")
+            # access(2), which PostgreSQL asks, ignores capabilities of ordinary users without this.
+            counted = "--securebits=+no_setuid_fixup"
+            words = ["setpriv", *user, *capability, counted, "--", *words]
         elif self.uid is not None:
             options |= {"user": self.uid, "group": self.gid, "extra_groups": []}
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-        return subprocess.run(
-            words, cwd="/", env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options
-        )
+        options |= {"env": {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}, "cwd": "/"}
+        return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
 
     def postgres(self, name: str) -> Path:
         return postgres_binary(name, copied_to=self.programs)
@@ -111,8 +109,8 @@ def _check_own(room: Room) -> None:
     for folder in (room.folder, room.servers):
         if folder.exists() and folder.stat().st_uid != os.geteuid():
             raise EmbeddedError(
-                f"{shown(folder)} belongs to another user (uid {folder.stat().st_uid}); the servers were started by "
-                "root or by somebody else before. Go on as that user, or let it run `make reset`."
+                f"{shown(folder)} belongs to another user (uid {folder.stat().st_uid}): root or someone else "
+                "started the servers before. Go on as that user, or let it run `make reset`."
             )
 
 
@@ -125,7 +123,7 @@ def _whose(room: Room) -> tuple[int, int]:
 
 
 def _elsewhere(room: Room, uid: int, gid: int) -> Servant:
-    """The servers' files in a folder outside the project that everybody may pass through and nobody may list."""
+    """The servers' files in a folder outside the project that all may pass through and none may list."""
     if not room.elsewhere.exists():
         if room.servers.exists():
             room.servers.rmdir()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from paymentsite.embedded import environment, valkey
 from paymentsite.embedded.errors import EmbeddedError
 from paymentsite.embedded.postgres import Postgres
-from paymentsite.embedded.rooms import MAIN, TEST, Room, shown
+from paymentsite.embedded.rooms import DEMO, MAIN, TEST, Room, shown
 from paymentsite.embedded.servant import servant_of
 from paymentsite.embedded.speech import say
 
@@ -32,7 +32,8 @@ def up(room: Room) -> None:
                 url_before = before.get("DATABASE_URL", "")
                 values["DATABASE_URL"] = Postgres(room, servant).start(url_before=url_before)
             if not os.environ.get("REDIS_URL"):
-                values["REDIS_URL"] = valkey.Valkey(room, servant).start(url_before=before.get("REDIS_URL", ""))
+                url_before = before.get("REDIS_URL", "")
+                values["REDIS_URL"] = valkey.Valkey(room, servant).start(url_before=url_before)
         values = environment.complete(values)
         if values != before:
             environment.write(room, values)
@@ -61,10 +62,13 @@ def status(room: Room) -> bool:
 
 
 def reset() -> None:
-    """Stop the servers of this folder and throw their data and keys away. Servers named by the environment are
-    not touched."""
-    for room in (TEST, MAIN):
-        down(room)
+    """Stop the servers of this folder and throw their data and keys away.
+
+    Servers that the environment names are not touched.
+    """
+    for room in (DEMO, TEST, MAIN):
+        if room.folder.exists():
+            down(room)
         if room.elsewhere.exists():
             shutil.rmtree(room.servers.parent, ignore_errors=True)
     if MAIN.folder.exists():

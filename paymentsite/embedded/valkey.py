@@ -1,4 +1,4 @@
-"""The embedded Valkey: the broker's bell and the cache. It keeps nothing on disk, because losing it loses nothing."""
+"""The embedded Valkey: the broker's bell and the cache. It keeps nothing on disk: losing it loses nothing."""
 
 import secrets
 import socket
