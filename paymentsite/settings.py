@@ -1,4 +1,4 @@
-"""Settings, read from the environment; what is not there comes from `.run/env`, which `paymentsite.embedded up` writes.
+"""Settings, read from the environment; what is not there comes from `.run/env`, which `make up` writes.
 
 Importing this module never starts anything.
 """
@@ -11,7 +11,9 @@ import environ
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".run" / "env", overwrite=False)
+RUN_DIR = Path(env.str("RUN_DIR", default=str(BASE_DIR / ".run")))
+"""What belongs to one running system on this machine: addresses and keys, logs, the sandbox PSP's file."""
+environ.Env.read_env(RUN_DIR / "env", overwrite=False)
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
