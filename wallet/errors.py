@@ -32,13 +32,7 @@ class SellerNotFound(HolderNotFound):
     default_detail = "There is no such seller."
 
 
-class LotCurrencyMismatch(WalletError):
-    status_code = 422
-    code = "lot_currency_mismatch"
-    default_detail = "The amount is not in the wallet's currency."
-
-
-class LotAmountNotPositive(WalletError):
-    status_code = 422
-    code = "lot_amount_not_positive"
-    default_detail = "A lot is opened with an amount above zero."
+class LotExists(WalletError):
+    status_code = 409
+    code = "lot_exists"
+    default_detail = "This source has already given the wallet a lot of another amount."
