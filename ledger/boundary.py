@@ -1,7 +1,7 @@
 """Names for the places where a crash may fall between us and the outside.
 
-Every PSP send and receive and every broker call passes through `boundary(name)`. It does nothing until
-a test installs a hook; the crash matrix installs one that counts the places and kills the process at the chosen one.
+Every PSP send and receive and every broker call passes through `boundary(name)`. It does nothing until a test
+installs a hook; the crash matrix installs one that counts the places and kills the process at the chosen one.
 """
 
 from collections.abc import Callable
