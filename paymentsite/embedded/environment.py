@@ -13,9 +13,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from paymentsite.embedded.ports import free_port, is_free
-from paymentsite.embedded.rooms import Room, give_to_owner
+from paymentsite.embedded.rooms import MAIN, Room, give_to_owner
 
 HEADER = "# Written by `make up`: secrets of this working copy. What the environment says goes before it.\n"
+USUAL_PORTS = {"WEB_PORT": 8000, "SANDBOX_PORT": 8001}
+"""Used when nobody has them, so that the addresses in the README hold; else the system chooses."""
 
 
 def read(room: Room) -> dict[str, str]:
@@ -38,20 +40,33 @@ def write(room: Room, values: Mapping[str, str]) -> None:
     fresh.rename(room.env_path)
 
 
-def complete(values: Mapping[str, str]) -> dict[str, str]:
-    """The values with every missing key and port made; those that are there stay, for data depend on them."""
-    known = dict(values)
-    web = known.setdefault("WEB_PORT", str(_port(8000, avoid=0)))
-    sandbox = known.setdefault("SANDBOX_PORT", str(_port(8001, avoid=int(web))))
+def complete(room: Room, values: Mapping[str, str]) -> dict[str, str]:
+    """The values with every missing key and port made; keys that are there stay, for data depend on them.
+
+    A port that the environment names is kept from then on.
+    """
+    known = dict(values) | {name: os.environ[name] for name in USUAL_PORTS if os.environ.get(name)}
+    for name, usual in USUAL_PORTS.items():
+        if name not in known:
+            takes_usual = room is MAIN and is_free(usual) and str(usual) not in known.values()
+            known[name] = str(usual if takes_usual else free_port())
     made = {
         "DEBUG": "true",
         "SECRET_KEY": secrets.token_urlsafe(48),
         "FIELD_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "SANDBOX_PSP_URL": f"http://127.0.0.1:{sandbox}",
+        "FIELD_DIGEST_KEY": secrets.token_urlsafe(32),
         "SANDBOX_PSP_SECRET_KEY": f"sk_sandbox_{secrets.token_urlsafe(24)}",
         "SANDBOX_PSP_WEBHOOK_SECRET": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",
     }
-    return made | known
+    return made | known | addresses(known)
+
+
+def addresses(values: Mapping[str, str]) -> dict[str, str]:
+    """Where the site and the sandbox PSP find each other; they follow from the ports."""
+    return {
+        "SANDBOX_PSP_URL": f"http://127.0.0.1:{values['SANDBOX_PORT']}",
+        "SANDBOX_PSP_WEBHOOK_URL": f"http://127.0.0.1:{values['WEB_PORT']}/webhooks/sandbox",
+    }
 
 
 def for_processes(room: Room) -> dict[str, str]:
@@ -74,8 +89,3 @@ def for_postgres_tools(url: str) -> dict[str, str]:
         "PGDATABASE": address.path.lstrip("/"),
     }
     return dict(os.environ) | {name: unquote(value) for name, value in libpq.items() if value}
-
-
-def _port(usual: int, *, avoid: int) -> int:
-    """The usual port when nobody has it, so that the addresses in the README hold; else a free one."""
-    return usual if usual != avoid and is_free(usual) else free_port()

@@ -34,7 +34,7 @@ def up(room: Room) -> None:
             if not os.environ.get("REDIS_URL"):
                 url_before = before.get("REDIS_URL", "")
                 values["REDIS_URL"] = valkey.Valkey(room, servant).start(url_before=url_before)
-        values = environment.complete(values)
+        values = environment.complete(room, values)
         if values != before:
             environment.write(room, values)
             say(f"Written: {shown(room.env_path)}")
