@@ -68,7 +68,9 @@ TEMPLATES = [
     },
 ]
 
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db("DATABASE_URL", default="postgres://localhost/payments")}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db("DATABASE_URL", default="postgres://localhost/payments")
+}
 # Django's pool of psycopg connections needs CONN_MAX_AGE = 0; size x processes stays below max_connections.
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
@@ -76,6 +78,9 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "max_size": env.int("DATABASE_POOL_SIZE", default=10),
     "timeout": 10,
 }
+
+# Whoever waits longer than this for a row is told to try again; nobody holds one while it talks to the network.
+DATABASES["default"]["OPTIONS"]["options"] = "-c lock_timeout=3s -c idle_in_transaction_session_timeout=30s"
 
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
@@ -90,3 +95,69 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+
+# Personal data, PSP tokens and client actions are encrypted in their columns; the first key encrypts, all decrypt.
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
+FIELD_DIGEST_KEY = env.str("FIELD_DIGEST_KEY", default="")
+
+PAYMENT_PROVIDERS: dict[str, dict[str, Any]] = {
+    "sandbox": {
+        "BACKEND": "payments.psp.sandbox.SandboxPsp",
+        "OPTIONS": {
+            "base_url": env.str("SANDBOX_PSP_URL", default="http://127.0.0.1:8001"),
+            "secret_key": env.str("SANDBOX_PSP_SECRET_KEY", default=""),
+            "webhook_secret": env.str("SANDBOX_PSP_WEBHOOK_SECRET", default=""),
+        },
+    },
+}
+"""PSP accounts by name, in the order in which they are preferred."""
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["payments.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["payments.api.authentication.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["wallet.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "paymentsite.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Payments",
+    "DESCRIPTION": "Take a checkout's money once, whatever happens. Amounts are strings; errors are RFC 9457 problems.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_PERMISSIONS": [],
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ChargeMode": "payments.models.ChargeMode.choices",
+        "PaymentOrderStatus": "payments.states.OrderStatus.choices",
+        "PendingReason": "payments.states.PendingReason.choices",
+    },
+}
+
+# A message only rings for work that stands in rows: losing one costs one sweep, and no result is kept.
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 1,
+    "socket_timeout": 3,
+    "visibility_timeout": 3600,
+}
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_POOL_LIMIT = 20
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "batch"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}

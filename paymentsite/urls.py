@@ -1,8 +1,23 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from payments.webhooks import PspWebhookView
+from paymentsite import health
 
 urlpatterns = [
+    path("v1/", include("payments.api.urls")),
+    path("v1/openapi.json", SpectacularAPIView.as_view(), name="openapi"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="api_docs"),
+    path("webhooks/<str:psp_account>", PspWebhookView.as_view(), name="psp_webhook"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "paymentsite.problems.bad_request"
+handler403 = "paymentsite.problems.permission_denied"
+handler404 = "paymentsite.problems.page_not_found"
+handler500 = "paymentsite.problems.server_error"

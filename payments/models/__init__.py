@@ -1,0 +1,36 @@
+"""The tables of payments; one file per noun."""
+
+from payments.models.discrepancy import Discrepancy, DiscrepancyKind
+from payments.models.fact import Fact, FactSource, Verdict
+from payments.models.idempotency_key import IdempotencyKey
+from payments.models.inbound_webhook import InboundWebhook
+from payments.models.operation_try import Operation, OperationTry
+from payments.models.outbox_event import OutboxEvent
+from payments.models.payment_attempt import AttemptLine, PaymentAttempt
+from payments.models.payment_event import ChargeMode, PaymentEvent
+from payments.models.payment_order import PaymentOrder
+from payments.models.seller_terms import SellerTerms
+from payments.models.shop import ApiKey, Shop
+from payments.models.state_history import StateHistory
+
+__all__ = [
+    "ApiKey",
+    "AttemptLine",
+    "ChargeMode",
+    "Discrepancy",
+    "DiscrepancyKind",
+    "Fact",
+    "FactSource",
+    "IdempotencyKey",
+    "InboundWebhook",
+    "Operation",
+    "OperationTry",
+    "OutboxEvent",
+    "PaymentAttempt",
+    "PaymentEvent",
+    "PaymentOrder",
+    "SellerTerms",
+    "Shop",
+    "StateHistory",
+    "Verdict",
+]

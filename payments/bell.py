@@ -1,0 +1,45 @@
+"""Ring for work. A ring carries no data and may be lost: the due rows are found by the next sweep."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from ledger.boundary import boundary
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """Which task answers, on which Celery queue."""
+
+    task: str
+    queue: str
+
+
+PSP_CALLS = "psp_calls"
+INBOUND_WEBHOOKS = "inbound_webhooks"
+
+BELLS: dict[str, Bell] = {
+    PSP_CALLS: Bell(task="payments.tasks.call_psps", queue="psp"),
+    INBOUND_WEBHOOKS: Bell(task="payments.tasks.handle_webhooks", queue="interactive"),
+}
+
+
+def ring(name: str) -> None:
+    """Ring now. A broker that is down costs one sweep of delay, never the request."""
+    bell = BELLS[name]
+    boundary(f"broker:send:{name}")
+    try:
+        current_app.send_task(bell.task, queue=bell.queue, retry=False, ignore_result=True)
+    except OperationalError as error:
+        log.warning("bell_not_heard", bell=name, error=str(error))
+
+
+def ring_on_commit(name: str) -> None:
+    """Ring when the current transaction has committed; never inside it."""
+    transaction.on_commit(partial(ring, name))

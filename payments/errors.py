@@ -1,0 +1,110 @@
+"""Every refusal of this app: one class each, with the HTTP status and the code that the API answers."""
+
+
+class PaymentError(Exception):
+    """The root of all refusals of this app."""
+
+    status_code = 400
+    code = "payment_error"
+    default_detail = "The payment was refused."
+
+    def __init__(self, detail: str | None = None, *, field: str | None = None) -> None:
+        self.detail = detail or self.default_detail
+        self.field = field
+        super().__init__(self.detail)
+
+
+class OrderNotFound(PaymentError):
+    status_code = 404
+    code = "payment_order_not_found"
+    default_detail = "There is no such payment order."
+
+
+class CheckoutNotFound(PaymentError):
+    status_code = 404
+    code = "checkout_not_found"
+    default_detail = "There is no such checkout."
+
+
+class SellerNotFound(PaymentError):
+    status_code = 404
+    code = "seller_not_found"
+    default_detail = "There is no such seller."
+
+
+class SellerDiffers(PaymentError):
+    status_code = 409
+    code = "seller_differs"
+    default_detail = "This seller exists with other terms."
+
+
+class UnknownSeller(PaymentError):
+    status_code = 422
+    code = "unknown_seller"
+    default_detail = "There is no seller with this account."
+
+
+class SellerFrozen(PaymentError):
+    status_code = 422
+    code = "seller_frozen"
+    default_detail = "This seller cannot take payments now."
+
+
+class CheckoutDiffers(PaymentError):
+    status_code = 422
+    code = "checkout_differs"
+    default_detail = "This checkout_id exists with other content."
+
+
+class OrderExists(PaymentError):
+    status_code = 422
+    code = "payment_order_exists"
+    default_detail = "This payment_order_id belongs to another checkout."
+
+
+class IdempotencyKeyReused(PaymentError):
+    status_code = 422
+    code = "idempotency_key_reused"
+    default_detail = "This Idempotency-Key was used with another request."
+
+
+class MethodNotSupported(PaymentError):
+    status_code = 422
+    code = "payment_method_not_supported"
+    default_detail = "No payment service provider takes this method in this currency."
+
+
+class AmountNotSupported(PaymentError):
+    status_code = 422
+    code = "amount_not_supported"
+    default_detail = "No payment service provider takes this amount."
+
+
+class ChargeModeNotSupported(PaymentError):
+    status_code = 422
+    code = "charge_mode_not_supported"
+    default_detail = "This token can be charged once only, so its orders cannot be charged one by one."
+
+
+class WebhookForged(PaymentError):
+    status_code = 400
+    code = "webhook_not_verified"
+    default_detail = "The signature does not fit the body."
+
+
+class WebhookUnreadable(PaymentError):
+    status_code = 400
+    code = "webhook_unreadable"
+    default_detail = "The body cannot be read."
+
+
+class WebhookTooLarge(PaymentError):
+    status_code = 413
+    code = "webhook_too_large"
+    default_detail = "The body is too large."
+
+
+class PspAccountNotFound(PaymentError):
+    status_code = 404
+    code = "psp_account_not_found"
+    default_detail = "There is no such PSP account."

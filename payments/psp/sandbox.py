@@ -1,0 +1,234 @@
+"""The sandbox PSP: a real HTTP service in a process of its own, with cards that behave as told."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from moneyed import Money
+
+from ledger import clock, money
+from ledger.errors import LedgerError
+from payments.errors import WebhookForged, WebhookUnreadable
+from payments.psp.base import (
+    ChargeRequest,
+    InboundEvent,
+    InboundRequest,
+    Outcome,
+    PspHasNothing,
+    PspNotReached,
+    PspRefused,
+    PspUncertain,
+    QueryRequest,
+    Report,
+)
+from payments.psp.http import HttpAnswer, exchange, new_session
+
+TOLERANCE_SECONDS = 300
+"""How far a webhook's time may be from ours, in either direction."""
+
+OUTCOMES: Mapping[str, Outcome] = {
+    "requires_confirmation": Outcome.REQUIRES_CONFIRMATION,
+    "requires_action": Outcome.REQUIRES_ACTION,
+    "in_review": Outcome.IN_REVIEW,
+    "processing": Outcome.PROCESSING,
+    "authorized": Outcome.AUTHORIZED,
+    "succeeded": Outcome.SUCCEEDED,
+    "declined": Outcome.DECLINED,
+    "canceled": Outcome.CANCELED,
+    "expired": Outcome.EXPIRED,
+}
+
+PAYMENT_EVENTS = frozenset(
+    f"payment.{word}"
+    for word in (
+        "requires_action",
+        "in_review",
+        "processing",
+        "authorized",
+        "captured",
+        "succeeded",
+        "declined",
+        "canceled",
+        "expired",
+    )
+)
+
+KEPT = (
+    "id",
+    "status",
+    "amount",
+    "currency",
+    "amount_captured",
+    "reference",
+    "decline_code",
+    "network_code",
+    "scheme",
+    "last4",
+    "card_fingerprint",
+    "network_reference",
+    "approval_code",
+)
+"""The fields of a payment that are kept with a fact: enough to argue with the PSP, nothing secret."""
+
+
+class SandboxPsp:
+    """One merchant account at the sandbox PSP."""
+
+    def __init__(self, *, base_url: str, secret_key: str, webhook_secret: str) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._secret_key = secret_key
+        self._webhook_secret = webhook_secret.encode()
+        self._session = new_session()
+
+    def charge(self, request: ChargeRequest) -> Report:
+        """POST /v1/payments; a decline is an answer like any other."""
+        answer = self._exchange(
+            "POST",
+            "/v1/payments",
+            key=str(request.key),
+            json={
+                "amount": money.to_minor(request.amount),
+                "currency": request.amount.currency.code,
+                "source": request.token,
+                "capture": request.capture,
+                "reference": str(request.attempt_id),
+                "description": request.description,
+                **({"return_url": request.return_url} if request.return_url else {}),
+                "metadata": {"try_id": str(request.key)},
+            },
+        )
+        if answer.status == 402:
+            return self._report(answer.body.get("payment"), source="answer")
+        self._raise_unless_ok(answer)
+        return self._report(answer.body, source="answer")
+
+    def query(self, request: QueryRequest) -> Report:
+        """By the PSP's id where we know it, else by our reference."""
+        if request.psp_reference:
+            answer = self._exchange("GET", f"/v1/payments/{request.psp_reference}")
+            if answer.status == 404:
+                raise PspHasNothing("no such payment")
+            self._raise_unless_ok(answer)
+            return self._report(answer.body, source="query")
+        answer = self._exchange("GET", "/v1/payments", params={"reference": str(request.attempt_id)})
+        self._raise_unless_ok(answer)
+        found = answer.body.get("data")
+        if not isinstance(found, list):
+            raise PspUncertain("a list without data")
+        if not found:
+            raise PspHasNothing("no payment with this reference")
+        return self._report(found[-1], source="query")
+
+    def receive(self, request: InboundRequest) -> Sequence[InboundEvent]:
+        """`Sandbox-Signature: t=<unix>,v1=<hex>`: HMAC-SHA256 over `t.body`, the time within tolerance either way."""
+        parts = [part.partition("=") for part in request.headers.get("sandbox-signature", "").split(",")]
+        times = [value for name, _, value in parts if name == "t"]
+        signatures = [value for name, _, value in parts if name == "v1"]
+        if len(times) != 1 or not (times[0].isascii() and times[0].isdigit() and len(times[0]) <= 12):
+            raise WebhookForged("The signature header is missing or malformed.")
+        expected = hmac.new(
+            self._webhook_secret, times[0].encode() + b"." + request.body, hashlib.sha256
+        ).hexdigest()
+        if not any(hmac.compare_digest(expected.encode(), given.encode()) for given in signatures):
+            raise WebhookForged
+        if abs(clock.now().timestamp() - int(times[0])) > TOLERANCE_SECONDS:
+            raise WebhookForged("The signature is too old or from the future.")
+        event = _object(request.body)
+        event_id, event_type = event.get("id"), event.get("type")
+        if not (isinstance(event_id, str) and event_id and isinstance(event_type, str)):
+            raise WebhookUnreadable("An event without id or type.")
+        return [InboundEvent(dedup_key=event_id[:255], event_type=event_type[:80], body=request.body)]
+
+    def interpret(self, event: InboundEvent) -> Sequence[Report] | None:
+        """News of payments; other types are not known yet."""
+        if event.event_type not in PAYMENT_EVENTS:
+            return None
+        data = _object(event.body).get("data")
+        payment = data.get("object") if isinstance(data, dict) else None
+        return [self._report(payment, source="webhook", dedup_key=event.dedup_key)]
+
+    def _report(self, payment: Any, *, source: str, dedup_key: str = "") -> Report:
+        """A payment object of the PSP in our words.
+
+        Raises:
+            PspUncertain: the object cannot be understood, so it proves nothing.
+        """
+        try:
+            outcome = OUTCOMES[payment["status"]]
+            currency = payment["currency"]
+            minor = payment["amount_captured"] if outcome is Outcome.SUCCEEDED else payment["amount"]
+            amount: Money = money.from_minor(minor, currency)
+            action = payment.get("next_action")
+            return Report(
+                outcome=outcome,
+                dedup_key=dedup_key or f"{payment['id']}:{outcome}:{minor}:{currency}:{payment['reference']}",
+                reference=str(payment["reference"]),
+                psp_reference=str(payment["id"]),
+                amount=amount,
+                occurred_at=datetime.fromtimestamp(payment["updated"], UTC),
+                decline_code=str(payment.get("decline_code") or ""),
+                client_action=dict(action) if isinstance(action, dict) else None,
+                raw={name: payment.get(name) for name in KEPT},
+            )
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            OSError,
+            AttributeError,
+            LedgerError,
+        ) as error:
+            raise PspUncertain(
+                f"a payment that cannot be read ({type(error).__name__}) in a {source}"
+            ) from error
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str = "",
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> HttpAnswer:
+        headers = {"Authorization": f"Bearer {self._secret_key}"}
+        if key:
+            headers["Idempotency-Key"] = key
+        return exchange(
+            self._session, method, self._base_url + path, headers=headers, json=json, params=params
+        )
+
+    def _raise_unless_ok(self, answer: HttpAnswer) -> None:
+        """Sort an answer that is not a payment by what it says about the money."""
+        if answer.status in (200, 201):
+            return
+        error = answer.body.get("error")
+        code = str(error.get("code", "")) if isinstance(error, dict) else ""
+        detail = f"status {answer.status} {code}".strip()
+        if answer.status == 429:
+            raise PspNotReached(
+                detail, code=code, retry_after_seconds=_seconds(answer.headers.get("Retry-After"))
+            )
+        if answer.status in (409, 408) or answer.status >= 500 or code.startswith("idempotency"):
+            raise PspUncertain(detail, code=code)
+        if 400 <= answer.status < 500:
+            raise PspRefused(detail, code=code or str(answer.status))
+        raise PspUncertain(detail, code=code)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise WebhookUnreadable from error
+    if not isinstance(parsed, dict):
+        raise WebhookUnreadable("Not a JSON object.")
+    return parsed
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isascii() and text.isdigit() else None

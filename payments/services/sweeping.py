@@ -1,0 +1,31 @@
+"""What is due, for the sweeper."""
+
+from collections.abc import Mapping
+
+from django.db import connection
+
+from ledger import clock
+from payments.bell import INBOUND_WEBHOOKS, PSP_CALLS
+
+MOST_RINGS = 8
+"""Rings for one kind of work in one sweep: a worker that answers goes on until nothing is due."""
+
+ROWS_PER_RING = 25
+
+_TABLES = {PSP_CALLS: "payments_operationtry", INBOUND_WEBHOOKS: "payments_inboundwebhook"}
+
+
+def due_bells() -> Mapping[str, int]:
+    """How often to ring each bell now; bells with nothing due are left out."""
+    now, most = clock.now(), MOST_RINGS * ROWS_PER_RING
+    rings: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        for name, table in _TABLES.items():
+            cursor.execute(
+                f"SELECT count(*) FROM (SELECT FROM {table} WHERE next_try_at <= %s LIMIT %s) AS due",  # noqa: S608
+                [now, most],
+            )
+            due = cursor.fetchone()[0]
+            if due:
+                rings[name] = -(-due // ROWS_PER_RING)
+    return rings

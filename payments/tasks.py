@@ -1,0 +1,127 @@
+"""The only code that calls a PSP. A task carries no data: it claims what is due, works, and goes on until nothing is.
+
+Any task may run twice, late, or never; the rows make that harmless.
+"""
+
+import structlog
+from celery import shared_task
+
+from ledger.boundary import boundary
+from payments.bell import BELLS, INBOUND_WEBHOOKS, PSP_CALLS
+from payments.facts import apply_fact
+from payments.models import FactSource, InboundWebhook, Verdict
+from payments.psp.base import (
+    ChargeRequest,
+    InboundEvent,
+    Outcome,
+    PspError,
+    PspHasNothing,
+    PspNotReached,
+    PspRefused,
+    Report,
+)
+from payments.psp.registry import adapter
+from payments.services import calls, inbound
+
+log = structlog.get_logger(__name__)
+
+MOST_BATCHES = 200
+"""How long one task may go on, so that a restart of its worker never waits long."""
+
+WEBHOOKS_AT_ONCE = 20
+
+
+@shared_task(name=BELLS[PSP_CALLS].task, ignore_result=True)
+def call_psps() -> None:
+    """Make the due calls to PSPs, one at a time: a slow PSP keeps one thread busy, not a batch of rows."""
+    for _ in range(MOST_BATCHES):
+        claims = calls.claim_calls(limit=1)
+        if not claims:
+            return
+        for claim in claims:
+            _work(claim)
+
+
+def _work(claim: calls.Claim) -> None:
+    """One call and, where its answer says so, the next."""
+    call = calls.begin(claim)
+    while call is not None:
+        call = _perform(call)
+
+
+def _perform(call: calls.Call) -> calls.Call | None:
+    """Say one thing to a PSP and write down what came of it; returns what to say next, if anything."""
+    sending = isinstance(call.request, ChargeRequest)
+    name = f"{call.psp_account}:{'charge' if sending else 'query'}"
+    try:
+        psp = adapter(call.psp_account)
+        boundary(f"psp:send:{name}")
+        report = (
+            psp.charge(call.request) if isinstance(call.request, ChargeRequest) else psp.query(call.request)
+        )
+        boundary(f"psp:received:{name}")
+    except PspNotReached as error:
+        calls.record_not_reached(
+            call.claim, detail=error.detail, retry_after_seconds=error.retry_after_seconds
+        )
+        return None
+    except PspHasNothing:
+        return calls.record_nothing_found(call.claim)
+    except PspRefused as error:
+        if not sending:  # A refused question tells nothing about the charge.
+            calls.record_doubt(call.claim, error_class=error.error_class, detail=error.detail)
+            return None
+        report = _refusal(call, error)
+    except Exception as error:  # Whatever went wrong after the request may have left: we do not know.
+        if not isinstance(error, PspError):
+            log.exception("psp_call_failed", attempt_id=str(call.attempt_id), call=name)
+        calls.record_doubt(
+            call.claim, error_class=getattr(error, "error_class", type(error).__name__), detail=str(error)
+        )
+        return None
+    fact = apply_fact(
+        psp_account=call.psp_account,
+        source=FactSource.ANSWER if sending else FactSource.QUERY,
+        report=report,
+        about=call.attempt_id,
+    )
+    if fact.verdict == Verdict.CONTRADICTS:
+        # The PSP answered about something else than we asked: what became of ours is not known.
+        calls.record_doubt(call.claim, error_class="contradiction", detail=fact.reason)
+    return None
+
+
+def _refusal(call: calls.Call, error: PspRefused) -> Report:
+    return Report(
+        outcome=Outcome.REFUSED,
+        dedup_key=f"{call.claim.try_id}:refused",
+        reference=str(call.attempt_id),
+        decline_code=error.code,
+        raw={"detail": error.detail},
+    )
+
+
+@shared_task(name=BELLS[INBOUND_WEBHOOKS].task, ignore_result=True)
+def handle_webhooks() -> None:
+    """Turn stored webhooks into facts."""
+    for _ in range(MOST_BATCHES):
+        webhooks = inbound.claim_webhooks(limit=WEBHOOKS_AT_ONCE)
+        for webhook in webhooks:
+            try:
+                _handle(webhook)
+            except Exception as error:
+                log.exception("webhook_failed", webhook_id=str(webhook.id))
+                inbound.record_failed(webhook, detail=str(error))
+        if len(webhooks) < WEBHOOKS_AT_ONCE:
+            return
+
+
+def _handle(webhook: InboundWebhook) -> None:
+    event = InboundEvent(dedup_key=webhook.dedup_key, event_type=webhook.event_type, body=bytes(webhook.body))
+    reports = adapter(webhook.psp_account).interpret(event)
+    if reports is None:
+        inbound.record_parked(webhook.id)
+        return
+    for report in reports:
+        apply_fact(psp_account=webhook.psp_account, source=FactSource.WEBHOOK, report=report)
+    inbound.record_handled(webhook.id)
