@@ -2,16 +2,12 @@
 
 from django.db import models
 from django.db.models import F, Q
-from djmoney.models.fields import MoneyField
 
 from ledger import clock
 from ledger.ids import uuid7
+from wallet.models.money_column import MoneyColumn
 from wallet.models.triggers import fixed, never_deleted
 from wallet.models.wallet import Wallet
-
-
-def _amount() -> MoneyField:
-    return MoneyField(max_digits=19, decimal_places=4, currency_field_name="currency", default_currency=None)
 
 
 class Lot(models.Model):
@@ -33,17 +29,15 @@ class Lot(models.Model):
     sequence = models.PositiveSmallIntegerField(default=0)
     """Counts the credits of one source in one wallet: the captures of an order, from 0."""
 
-    # Declared by hand and before the amounts: the column that django-money would make for them carries a list
-    # of every currency on earth into each migration.
     currency = models.CharField(max_length=3)
-    original = _amount()
+    original = MoneyColumn()
     """What was credited. Never changes."""
-    pending = _amount()
+    pending = MoneyColumn()
     """Of it, not yet released."""
-    available = _amount()
+    available = MoneyColumn()
     """Of it, free to be paid out. Below zero when a true fact (a refund, a dispute) took more than was left.
     """
-    reserved = _amount()
+    reserved = MoneyColumn()
     """Of it, set aside for a payout or a dispute."""
 
     delivered_at = models.DateTimeField(null=True, blank=True)

@@ -71,14 +71,14 @@ def _guards_missing() -> Iterator[Violation]:
     guards = {
         trigger.get_pgid(model): model._meta.db_table
         for model in (AccountHolder, Wallet, Lot)
-        for trigger in model._meta.triggers  # type: ignore[attr-defined]
+        for trigger in vars(model._meta)["triggers"]
     }
     guards["lot_in_its_wallets_currency"] = Lot._meta.db_table
     if rows := sorted(f"{table}:{guard}" for guard, table in guards.items() if guard not in enabled):
         yield Violation(2, "a guard of the wallets is missing or switched off", rows)
 
 
-def _rows(query: str, *parameters: object) -> list[str]:
+def _rows(query: str, *parameters: str | int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters or None)
         return [row[0] for row in cursor.fetchall()]
