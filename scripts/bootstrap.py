@@ -80,7 +80,10 @@ def continue_under_a_newer_python() -> NoReturn:
 
 def make_environment() -> None:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    say("making the environment .venv with Python " + version)
+    instead = (
+        " instead of what is there, which is unfinished or was made elsewhere" if ENVIRONMENT.exists() else ""
+    )
+    say(f"making the environment .venv with Python {version}{instead}")
     missing = (
         "this Python cannot make environments: its venv or ensurepip module is not installed. On Debian and "
         f"Ubuntu: apt-get install python{version}-venv   (then run make again)"
@@ -90,9 +93,6 @@ def make_environment() -> None:
         import venv  # noqa: F401, PLC0415
     except ImportError:
         stop(missing)
-    if ENVIRONMENT.exists():
-        # What an interrupted call or another Python left; --clear keeps the folder itself.
-        say("clearing what is in .venv, because it is unfinished or was made elsewhere")
     made = subprocess.run(
         [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)],
         stdout=subprocess.PIPE,
@@ -118,10 +118,16 @@ def uv_sync(paths: list[Path]) -> bool:
     command = [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON)]
     if not os.access(os.environ.get("HOME", "/nonexistent"), os.W_OK):
         command.append("--no-cache")  # nowhere to keep it
-    try:
-        return subprocess.run([*command, str(INSTALLER), *map(str, paths)], cwd=str(PROJECT)).returncode == 0
-    except OSError:
-        return False
+    command += [str(INSTALLER), *map(str, paths)]
+    for certificates in ([], ["--system-certs"]):  # The second for networks that inspect what they carry.
+        try:
+            tried = subprocess.run([*command, *certificates], cwd=str(PROJECT), stderr=subprocess.PIPE)
+        except OSError:
+            return False
+        if tried.returncode == 0:
+            return True
+    sys.stderr.write(tried.stderr.decode(errors="replace"))
+    return False
 
 
 def pip_install(paths: list[Path]) -> bool:

@@ -24,8 +24,9 @@ def down() -> int:
 
 
 def status() -> int:
-    """Say what runs; 1 when something does not."""
-    return 0 if servers.status(MAIN) else 1
+    """Say what runs."""
+    servers.status(MAIN)
+    return 0
 
 
 def reset() -> int:

@@ -68,14 +68,18 @@ class Postgres:
     def running_port(self) -> int | None:
         """The port it listens on; None: it does not run.
 
-        A pid file whose process is by now another program's is removed, with a sentence, because PostgreSQL
-        would refuse to start beside it.
+        A pid file that is damaged, or whose process is by now another program's, is removed with a sentence,
+        because PostgreSQL would refuse to start beside it.
         """
         pid_file = self.room.postgres_data / "postmaster.pid"
         try:
             lines = pid_file.read_text().splitlines()
             pid, port = int(lines[0]), int(lines[3])
-        except (OSError, ValueError, IndexError):
+        except FileNotFoundError:
+            return None
+        except (ValueError, IndexError):
+            say(f"{shown(pid_file)} is damaged. The file is removed.")
+            pid_file.unlink()
             return None
         command = command_of(pid)
         if command is None:
