@@ -18,7 +18,6 @@ from moneyed import Money
 from ledger import chart, money
 from ledger.services import Entry, Leg, post_many
 from payments.models import AttemptLine, PaymentAttempt, PaymentOrder
-from wallet.models import Pocket
 from wallet.services import NewLot, ensure_wallets, open_lots
 
 ORDER_LOT = "payment_order"
@@ -54,11 +53,11 @@ def record_captures(
                 description=f"Capture of order {order.payment_order_id}",
                 legs=_nonzero(
                     Leg(
-                        chart.platform_code("psp_receivable", captured.currency.code, attempt.psp_account),
+                        chart.code("psp_receivable", captured.currency.code, psp=attempt.psp_account),
                         captured,
                     ),
-                    Leg(wallet.account(Pocket.PENDING), -seller_share),
-                    Leg(chart.platform_code("commission_income", captured.currency.code), -commission),
+                    Leg(wallet.pending_account, -seller_share),
+                    Leg(chart.code("commission_income", captured.currency.code), -commission),
                 ),
                 forced=True,
             )
@@ -91,8 +90,8 @@ def record_unapplied_receipt(
                 occurred_at=occurred_at,
                 description=f"Late success for order {order.payment_order_id}",
                 legs=(
-                    Leg(chart.platform_code("psp_receivable", currency, attempt.psp_account), amount),
-                    Leg(chart.platform_code("unapplied_receipts", currency), -amount),
+                    Leg(chart.code("psp_receivable", currency, psp=attempt.psp_account), amount),
+                    Leg(chart.code("unapplied_receipts", currency), -amount),
                 ),
                 forced=True,
             )

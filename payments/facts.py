@@ -132,7 +132,7 @@ def apply_fact(*, psp_account: str, source: str, report: Report, about: UUID | N
     fact = _new_fact(psp_account, source, report, now=now, attempt=locked.attempt, judgement=judgement)
     fact.save(force_insert=True)
     if judgement.discrepancy:
-        _raise_discrepancy(fact, judgement)
+        _raise_discrepancy(fact, judgement.discrepancy)
     if judgement.verdict in (Verdict.APPLIED, Verdict.LATE):
         _move(locked, report, fact, now=now)
     if judgement.verdict != Verdict.CONTRADICTS:
@@ -339,7 +339,7 @@ def _new_fact(
         attempt=attempt,
         outcome=report.outcome.value,
         psp_reference=report.psp_reference,
-        amount=report.amount,
+        amount=report.amount,  # type: ignore[misc]  # the stubs know no column that may be null
         occurred_at=report.occurred_at or now,
         verdict=judgement.verdict,
         reason=judgement.reason,
@@ -359,15 +359,15 @@ def _store_unknown(psp_account: str, source: str, report: Report) -> Fact:
     stored = Fact.objects.bulk_create([fact], ignore_conflicts=True)[0]
     found = Fact.objects.get(psp_account=psp_account, source=source, dedup_key=report.dedup_key)
     if found.id == stored.id:
-        _raise_discrepancy(found, judgement)
+        _raise_discrepancy(found, DiscrepancyKind.UNKNOWN_OBJECT)
     return found
 
 
-def _raise_discrepancy(fact: Fact, judgement: Judgement) -> None:
+def _raise_discrepancy(fact: Fact, kind: DiscrepancyKind) -> None:
     Discrepancy.objects.create(
-        kind=judgement.discrepancy,
+        kind=kind,
         psp_account=fact.psp_account,
         attempt=fact.attempt,
         fact=fact,
-        detail=judgement.reason,
+        detail=fact.reason,
     )

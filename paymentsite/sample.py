@@ -16,7 +16,7 @@ from payments.services.shops import COMPANY_SCOPES, SHOP_SCOPES, issue_api_key, 
 SHOP_SLUG = "sample-shop"
 STAFF_USERNAME = "staff"
 
-SELLERS = (
+SELLERS: tuple[dict[str, Any], ...] = (
     {
         "seller_account": "seller-books",
         "name": "Nairobi Books",

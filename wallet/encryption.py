@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -82,6 +82,11 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 
 class EncryptedJSONField(EncryptedTextField):
     """What JSON can say (dates and decimals become strings), encrypted as one text."""
+
+    if TYPE_CHECKING:
+        # What django-stubs calls the types of an attribute on assignment and on reading.
+        _pyi_private_set_type: Any
+        _pyi_private_get_type: Any
 
     def to_python(self, value: Any) -> Any:
         return value

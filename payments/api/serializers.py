@@ -133,7 +133,7 @@ class NewPaymentSerializer(StrictSerializer):
     payment_method = PaymentMethodSerializer(required=False)
     charge = StrictChoiceField(choices=ChargeMode.choices, default=ChargeMode.PER_CHECKOUT)
     return_url = StrictCharField(required=False, max_length=2000)
-    payment_orders = NewOrderSerializer(many=True, allow_empty=False, max_length=MOST_ORDERS)
+    payment_orders = NewOrderSerializer(many=True, allow_empty=False, max_length=MOST_ORDERS)  # type: ignore[call-arg]
 
     def validate_return_url(self, value: str) -> str:
         try:
@@ -303,4 +303,6 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField()
-    errors = serializers.ListField(child=serializers.DictField(child=serializers.CharField()), required=False)
+    errors = serializers.ListField(  # type: ignore[assignment]
+        child=serializers.DictField(child=serializers.CharField()), required=False
+    )

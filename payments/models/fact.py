@@ -1,12 +1,12 @@
 """Everything the outside world told us, kept as it came."""
 
 from django.db import models
-from djmoney.models.fields import MoneyField
 
 from ledger import clock
 from ledger.ids import uuid7
 from payments.models.payment_attempt import PaymentAttempt
 from payments.models.triggers import append_only
+from wallet.models.money_column import OptionalMoneyColumn
 
 
 class FactSource(models.TextChoices):
@@ -39,9 +39,7 @@ class Fact(models.Model):
     outcome = models.CharField(max_length=32)
     psp_reference = models.CharField(max_length=255, blank=True, default="")
     currency = models.CharField(max_length=3, null=True)
-    amount = MoneyField(
-        max_digits=19, decimal_places=4, currency_field_name="currency", default_currency=None, null=True
-    )
+    amount = OptionalMoneyColumn()
     occurred_at = models.DateTimeField()
     """When it happened in the world, as the PSP says; else when we heard."""
     verdict = models.CharField(max_length=16, choices=Verdict.choices)

@@ -4,7 +4,6 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django_fsm import FSMField, FSMModelMixin, transition
-from djmoney.models.fields import MoneyField
 
 from ledger import clock
 from ledger.ids import uuid7
@@ -13,6 +12,7 @@ from payments.models.payment_order import PaymentOrder
 from payments.models.triggers import fixed, never_deleted, state_machine
 from payments.states import ATTEMPT_EDGES, LIVE_ATTEMPTS, AttemptStatus, sources
 from wallet.encryption import EncryptedJSONField, EncryptedTextField
+from wallet.models.money_column import MoneyColumn
 
 _LIVE = ", ".join(f"'{status}'" for status in LIVE_ATTEMPTS)
 
@@ -28,9 +28,7 @@ class PaymentAttempt(FSMModelMixin, models.Model):
     token = EncryptedTextField(blank=True, default="")
     """The PSP's token for the buyer's card or account; never a card number."""
     currency = models.CharField(max_length=3)
-    amount = MoneyField(
-        max_digits=19, decimal_places=4, currency_field_name="currency", default_currency=None
-    )
+    amount = MoneyColumn()
     """The sum of its lines."""
     status = FSMField(
         max_length=16, choices=AttemptStatus.choices, default=AttemptStatus.CREATED, protected=True
@@ -59,7 +57,7 @@ class PaymentAttempt(FSMModelMixin, models.Model):
                 name="keeps_lines_live",
                 operation=pgtrigger.UpdateOf("status"),
                 when=pgtrigger.After,
-                condition=pgtrigger.Condition(f"(OLD.status IN ({_LIVE})) <> (NEW.status IN ({_LIVE}))"),
+                condition=pgtrigger.Condition(f"((OLD.status IN ({_LIVE})) <> (NEW.status IN ({_LIVE})))"),
                 func="""
                     UPDATE payments_attemptline SET live = NOT live WHERE attempt_id = NEW.id;
                     RETURN NULL;
@@ -136,9 +134,7 @@ class AttemptLine(models.Model):
     attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="lines")
     order = models.ForeignKey(PaymentOrder, on_delete=models.PROTECT, related_name="attempt_lines")
     currency = models.CharField(max_length=3)
-    amount = MoneyField(
-        max_digits=19, decimal_places=4, currency_field_name="currency", default_currency=None
-    )
+    amount = MoneyColumn()
     live = models.BooleanField(default=True, editable=False)
     """Whether the attempt may yet take money; written by triggers only, whatever a statement says."""
 

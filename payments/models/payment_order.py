@@ -5,7 +5,6 @@ from datetime import datetime
 from django.db import models
 from django.db.models import F, Q
 from django_fsm import FSMField, FSMModelMixin, transition
-from djmoney.models.fields import MoneyField
 from moneyed import Money
 
 from ledger import clock, money
@@ -14,6 +13,7 @@ from payments.models.payment_event import PaymentEvent
 from payments.models.shop import Shop
 from payments.models.triggers import fixed, never_deleted, state_machine
 from payments.states import ORDER_EDGES, OrderStatus, PendingReason, sources
+from wallet.models.money_column import MoneyColumn
 
 
 class PaymentOrder(FSMModelMixin, models.Model):
@@ -35,23 +35,15 @@ class PaymentOrder(FSMModelMixin, models.Model):
     )
 
     currency = models.CharField(max_length=3)
-    amount = MoneyField(
-        max_digits=19, decimal_places=4, currency_field_name="currency", default_currency=None
-    )
+    amount = MoneyColumn()
     """What the buyer pays for this order, before our commission."""
     commission_rate = models.DecimalField(max_digits=6, decimal_places=5)
     """Our share, as agreed with the seller when the order was created."""
-    captured = MoneyField(
-        max_digits=19, decimal_places=4, currency_field_name="currency", default_currency=None
-    )
+    captured = MoneyColumn()
     """What the PSPs have taken from the buyer for this order; the sum of its capture entries."""
-    refunded = MoneyField(
-        max_digits=19, decimal_places=4, currency_field_name="currency", default_currency=None
-    )
+    refunded = MoneyColumn()
     """What has gone back to the buyer."""
-    charged_back = MoneyField(
-        max_digits=19, decimal_places=4, currency_field_name="currency", default_currency=None
-    )
+    charged_back = MoneyColumn()
     """What the buyer's bank has taken back in disputes."""
 
     status = FSMField(

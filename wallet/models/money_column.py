@@ -41,3 +41,14 @@ class MoneyColumn(_Base):
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name)
         delattr(cls._meta, "has_money_field")
+
+
+class OptionalMoneyColumn(MoneyColumn):
+    """An amount that may be missing; its currency column may be null as well."""
+
+    if TYPE_CHECKING:
+        _pyi_private_set_type: Money | None  # type: ignore[assignment]
+        _pyi_private_get_type: Money | None  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"null": True, **kwargs})
