@@ -7,8 +7,6 @@ nothing. What was installed for development stays installed when only the runtim
 It starts under any Python 3, so that an old one gets a sentence and not a traceback.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -49,7 +47,7 @@ def usable() -> bool:
     return made_here and new_enough(str(PYTHON))
 
 
-def installed() -> dict[str, str]:
+def installed() -> "dict[str, str]":
     """What the stamp says is in the environment."""
     try:
         stamp: dict[str, str] = json.loads(STAMP.read_text())
@@ -109,7 +107,7 @@ def pip(*arguments: str) -> bool:
     return subprocess.run(command, env=environment).returncode == 0
 
 
-def uv_sync(paths: list[Path]) -> bool:
+def uv_sync(paths: "list[Path]") -> bool:
     """Install with uv: seconds where pip takes a minute. False when uv itself cannot be had here."""
     uv = ENVIRONMENT / "bin" / "uv"
     pinned = ["--quiet", "--require-hashes", "--requirement", str(INSTALLER)]
@@ -130,7 +128,7 @@ def uv_sync(paths: list[Path]) -> bool:
     return False
 
 
-def pip_install(paths: list[Path]) -> bool:
+def pip_install(paths: "list[Path]") -> bool:
     requirements = [word for path in paths for word in ("--requirement", str(path))]
     return pip("install", "--quiet", "--require-hashes", *requirements)
 

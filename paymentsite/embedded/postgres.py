@@ -86,7 +86,8 @@ class Postgres:
             say(f"{shown(pid_file)} is stale: PostgreSQL ended without stopping; it recovers when it starts.")
             return None
         if "postgres" not in command or str(self.room.postgres_data) not in command:
-            say(f"{shown(pid_file)} is stale: process {pid} is another program. The file is removed.")
+            what = "is another program" if command else "has ended"
+            say(f"{shown(pid_file)} is stale: process {pid} {what}. The file is removed.")
             pid_file.unlink()
             return None
         return port
