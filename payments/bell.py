@@ -1,5 +1,6 @@
 """Ring for work. A ring carries no data and may be lost: the due rows are found by the next sweep."""
 
+import time
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +22,18 @@ class Bell:
     queue: str
 
 
+SILENCE_SECONDS = 2.0
+"""How long a process does not even try after the broker failed, so that requests do not queue up behind it."""
+
+
+class _Silence:
+    """Until when this process leaves the bell alone."""
+
+    until = 0.0
+
+
+_silence = _Silence()
+
 PSP_CALLS = "psp_calls"
 INBOUND_WEBHOOKS = "inbound_webhooks"
 
@@ -33,10 +46,13 @@ BELLS: dict[str, Bell] = {
 def ring(name: str) -> None:
     """Ring now. A broker that is down costs one sweep of delay, never the request."""
     bell = BELLS[name]
+    if time.monotonic() < _silence.until:
+        return
     boundary(f"broker:send:{name}")
     try:
         current_app.send_task(bell.task, queue=bell.queue, retry=False, ignore_result=True)
     except OperationalError as error:
+        _silence.until = time.monotonic() + SILENCE_SECONDS
         log.warning("bell_not_heard", bell=name, error=str(error))
 
 

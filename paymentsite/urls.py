@@ -9,6 +9,7 @@ from paymentsite import health
 
 urlpatterns = [
     path("v1/", include("payments.api.urls")),
+    path("v1/", include("wallet.api.urls")),
     path("v1/openapi.json", SpectacularAPIView.as_view(), name="openapi"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="api_docs"),
     path("webhooks/<str:psp_account>", PspWebhookView.as_view(), name="psp_webhook"),
