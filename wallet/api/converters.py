@@ -1,4 +1,6 @@
-"""Path converters: an id that cannot exist is not looked up."""
+"""Path converters: an id that cannot exist is not looked up. Importing this module registers them."""
+
+from django.urls import register_converter
 
 from wallet.api.fields import CALLER_ID_PATTERN
 
@@ -15,3 +17,6 @@ class CallerIdConverter:
 
     def to_url(self, value: str) -> str:
         return value
+
+
+register_converter(CallerIdConverter, "caller_id")
