@@ -113,7 +113,17 @@ def uv_sync(paths: "list[Path]") -> bool:
     pinned = ["--quiet", "--require-hashes", "--requirement", str(INSTALLER)]
     if not pip("install", *pinned):
         return False
-    command = [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON)]
+    # Compiled once here, instead of by each of the first processes for itself.
+    command = [
+        str(uv),
+        "pip",
+        "sync",
+        "--quiet",
+        "--compile-bytecode",
+        "--require-hashes",
+        "--python",
+        str(PYTHON),
+    ]
     if not os.access(os.environ.get("HOME", "/nonexistent"), os.W_OK):
         command.append("--no-cache")  # nowhere to keep it
     command += [str(INSTALLER), *map(str, paths)]

@@ -70,7 +70,7 @@ class Stack:
         """Start one process of the Procfile. Its session is its own: signals reach its children too."""
         with open(self.logs / f"{name}.log", "ab") as log:
             self.processes[name] = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {procfile()[name]}"],
+                ["/bin/sh", "-c", procfile()[name]],
                 cwd=PROJECT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

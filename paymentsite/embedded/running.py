@@ -88,6 +88,8 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 def _start(room: Room, *, quiet: bool) -> System:
     servers.up(room)
     values = environment.for_processes(room)
+    system = System(environment=values, log=room.logs / "run.log", quiet=quiet)
+    system.check_ports()
     say("Database: migrations")
     _must(values, "migrate", "--verbosity", "0")
     say("Sample shop, sellers and staff user")
@@ -95,7 +97,6 @@ def _start(room: Room, *, quiet: bool) -> System:
     if values.get("DEBUG") != "true":  # In debug the site serves them from where they are.
         say("Static files")
         _must(values, "collectstatic", "--no-input", "--verbosity", "0")
-    system = System(environment=values, log=room.logs / "run.log", quiet=quiet)
     say("Processes: site, workers, beat, sweeper, sandbox PSP")
     system.start()
     return system

@@ -33,8 +33,8 @@ class System:
         """Where the site listens."""
         return f"http://127.0.0.1:{self.environment['WEB_PORT']}"
 
-    def start(self) -> None:
-        """Start all processes.
+    def check_ports(self) -> None:
+        """Before anything is prepared, see that we shall be able to listen.
 
         Raises:
             EmbeddedError: somebody else listens on one of our ports.
@@ -46,6 +46,9 @@ class System:
                     f"Port {port}, where {what} would listen, is used by another program. "
                     f"End that program, or choose another port: make run {variable}=8765"
                 )
+
+    def start(self) -> None:
+        """Start all processes."""
         # /dev/null: honcho would read .env and let it win over the environment.
         command = [sys.executable, "-m", "honcho", "start", "--no-colour", "--env", "/dev/null"]
         self._honcho = subprocess.Popen(
