@@ -117,11 +117,10 @@ class App:
         if not route.writes:
             with self._sandbox.reading() as work:
                 return route.handler(work, request)
+        asked = idempotency.fingerprint(request) if key else ""
         with self._sandbox.writing(strikes.object) as work:
             if key:
-                replayed = idempotency.replay(
-                    work.db, key, request, oldest=work.now - work.timing.key_seconds
-                )
+                replayed = idempotency.replay(work.db, key, asked, oldest=work.now - work.timing.key_seconds)
                 if replayed is not None:
                     return replayed
             response = route.handler(work, request)
@@ -129,17 +128,18 @@ class App:
             if record.kind == "error_500_charged":
                 response = instead_of(record, work.timing)
             if key and record.kind != "key_forgotten":
-                idempotency.store(work.db, key, request, response, now=work.now)
+                idempotency.store(work.db, key, asked, response, now=work.now)
         if record.kind == "key_forgotten" and record.params["answer"] == "lost":
             response.hang_up = "close"
         return response
 
     def _stored_error(self, request: Request, key: str, response: Response) -> Response:
         """Answer 500 for ever under this key; a key that has an answer keeps it."""
+        asked = idempotency.fingerprint(request)
         with self._sandbox.writing() as work:
-            replayed = idempotency.replay(work.db, key, request, oldest=work.now - work.timing.key_seconds)
+            replayed = idempotency.replay(work.db, key, asked, oldest=work.now - work.timing.key_seconds)
             if replayed is None:
-                idempotency.store(work.db, key, request, response, now=work.now)
+                idempotency.store(work.db, key, asked, response, now=work.now)
             return replayed or response
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from sandbox_psp import balance, charging, disputes, idempotency, payment, payouts, refunds
@@ -12,6 +13,7 @@ from sandbox_psp.work import Work
 logger = logging.getLogger(__name__)
 
 BATCH = 100
+FOLD_SECONDS = 2
 
 
 def _end_review(work: Work, payment_id: str) -> None:
@@ -61,6 +63,7 @@ class Clockwork(threading.Thread):
         self._pause_seconds = pause_seconds
         self._stopped = threading.Event()
         self._pruned_at = 0.0
+        self._folded_at = time.monotonic()
 
     def stop(self) -> None:
         """End the thread after what it is doing."""
@@ -83,6 +86,9 @@ class Clockwork(threading.Thread):
             ).fetchall()
             settles = balance.is_due(work)
             prunes = work.now - self._pruned_at > 60
+        if time.monotonic() - self._folded_at > FOLD_SECONDS:
+            sandbox.store.fold()
+            self._folded_at = time.monotonic()
         for timer in due:
             with sandbox.writing() as work:
                 work.db.execute("DELETE FROM timers WHERE seq = ?", (timer["seq"],))

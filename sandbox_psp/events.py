@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-from sandbox_psp import faults
+from sandbox_psp import compact, faults
 from sandbox_psp.ids import new_id
 from sandbox_psp.work import Fault, Work
 
@@ -23,7 +23,7 @@ def emit(work: Work, type_: str, view: dict[str, Any], own_faults: list[Fault]) 
         "created": int(work.now),
         "data": {"object": view},
     }
-    payload = json.dumps(event, separators=(",", ":")).encode()
+    payload = compact.encode(event).encode()
     earlier = work.db.execute("SELECT COUNT(*) FROM events WHERE object = ?", (view["id"],)).fetchone()[0]
     work.db.execute(
         "INSERT INTO events (id, type, created, object, payload) VALUES (?, ?, ?, ?, ?)",
@@ -62,7 +62,7 @@ def _queue(work: Work, event: dict[str, Any], struck: list[Fault], earlier: int)
             "type": "payment.succeeded",
             "data": {"object": {**event["data"]["object"], "status": "succeeded"}},
         }
-        body = json.dumps(forged, separators=(",", ":")).encode()
+        body = compact.encode(forged).encode()
         for variant in forgeries:
             _deliver(work, event, payload=body, signing=variant, delay=0)
 

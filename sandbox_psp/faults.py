@@ -240,12 +240,12 @@ def report(db: sqlite3.Connection) -> dict[str, Any]:
 
 def to_json(faults: list[Fault]) -> str:
     """How faults are kept with the object that they concern."""
-    return json.dumps([[fault.kind, fault.params] for fault in faults])
+    return json.dumps([[fault.kind, fault.params] for fault in faults]) if faults else "[]"
 
 
 def from_json(text: str) -> list[Fault]:
     """The inverse of `to_json`."""
-    return [Fault(kind, params) for kind, params in json.loads(text)]
+    return [Fault(kind, params) for kind, params in json.loads(text)] if text != "[]" else []
 
 
 def shown_instead(faults: list[Fault]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sandbox_psp import compact
 from sandbox_psp.errors import ApiError
 from sandbox_psp.fields import Fields
 
@@ -96,9 +97,7 @@ class Response:
 
 def answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(
-        status=status, body=json.dumps(body, separators=(",", ":")).encode(), headers=headers or {}
-    )
+    return Response(status=status, body=compact.encode(body).encode(), headers=headers or {})
 
 
 def refusal(error: ApiError) -> Response:

@@ -73,8 +73,8 @@ def fingerprint(request: Request) -> str:
     return sha256(f"{request.method} {request.path}\n{canonical}".encode(errors="surrogatepass")).hexdigest()
 
 
-def replay(db: sqlite3.Connection, key: str, request: Request, *, oldest: float) -> Response | None:
-    """The stored answer; None when the key is new or older than `oldest`.
+def replay(db: sqlite3.Connection, key: str, asked: str, *, oldest: float) -> Response | None:
+    """The stored answer to what was `asked` (a fingerprint); None when the key is new or older than `oldest`.
 
     Raises:
         ApiError: 400, the key was used for another request.
@@ -82,7 +82,7 @@ def replay(db: sqlite3.Connection, key: str, request: Request, *, oldest: float)
     row = db.execute("SELECT * FROM idempotency_keys WHERE key = ? AND created > ?", (key, oldest)).fetchone()
     if row is None:
         return None
-    if row["fingerprint"] != fingerprint(request):
+    if row["fingerprint"] != asked:
         raise ApiError(
             "This key was used for another request.",
             code="idempotency_key_reused",
@@ -91,11 +91,11 @@ def replay(db: sqlite3.Connection, key: str, request: Request, *, oldest: float)
     return Response(status=row["status"], body=row["body"], headers={"Idempotency-Replayed": "true"})
 
 
-def store(db: sqlite3.Connection, key: str, request: Request, response: Response, *, now: float) -> None:
+def store(db: sqlite3.Connection, key: str, asked: str, response: Response, *, now: float) -> None:
     """Keep an answer."""
     db.execute(
         "INSERT OR REPLACE INTO idempotency_keys (key, fingerprint, status, body, created) VALUES (?, ?, ?, ?, ?)",
-        (key, fingerprint(request), response.status, response.body, now),
+        (key, asked, response.status, response.body, now),
     )
 
 

@@ -67,6 +67,9 @@ _FIXED = (
     "exp_year",
     "scheme",
 )
+_ALL = _FIXED + _CHANGING
+_INSERT = f"INSERT INTO payments ({', '.join(_ALL)}) VALUES ({', '.join('?' * len(_ALL))})"  # noqa: S608
+_UPDATE = f"UPDATE payments SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ?"  # noqa: S608
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +106,8 @@ class Payment:
     challenge: str | None = None
     faults: list[Fault] = field(default_factory=list)
     shown: dict[str, Any] = field(default_factory=dict)
+    stored: bool = False
+    """Whether it has its row yet."""
 
     @property
     def card(self) -> Card:
@@ -119,22 +124,14 @@ class Payment:
         return next((fault for fault in self.faults if fault.kind == kind), None)
 
 
-def insert(work: Work, payment: Payment) -> None:
-    """Keep a new payment."""
-    names = _FIXED + _CHANGING
-    work.db.execute(
-        f"INSERT INTO payments ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",  # noqa: S608
-        [_column(payment, name) for name in names],
-    )
-
-
 def save(work: Work, payment: Payment) -> None:
-    """Keep what changed."""
+    """Keep a new payment, or what changed of an old one."""
     payment.updated = work.now
-    work.db.execute(
-        f"UPDATE payments SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ?",  # noqa: S608
-        [*(_column(payment, name) for name in _CHANGING), payment.id],
-    )
+    if payment.stored:
+        work.db.execute(_UPDATE, [*(_column(payment, name) for name in _CHANGING), payment.id])
+    else:
+        work.db.execute(_INSERT, [_column(payment, name) for name in _ALL])
+        payment.stored = True
 
 
 def attach_faults(payment: Payment, struck: list[Fault]) -> None:
@@ -191,7 +188,7 @@ def _from_row(row: dict[str, Any]) -> Payment:
     row["metadata"] = json.loads(row["metadata"])
     row["faults"] = faults.from_json(row["faults"])
     row["shown"] = json.loads(row["shown"])
-    return Payment(**row)
+    return Payment(**row, stored=True)
 
 
 def step(work: Work, payment: Payment, status: str) -> None:

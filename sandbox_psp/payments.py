@@ -42,9 +42,10 @@ def create(work: Work, request: Request) -> Response:
         updated=work.now,
     )
     payment.attach_faults(charge, work.faults)
-    payment.insert(work, charge)
     if confirm:
         charging.confirm(work, charge)
+    else:
+        payment.save(work, charge)
     return _outcome(work, charge, status=201)
 
 

@@ -31,6 +31,8 @@ class Store:
         connection.row_factory = sqlite3.Row
         # A killed process loses nothing with NORMAL; only a machine that loses power may lose the last commits.
         connection.execute("PRAGMA synchronous = NORMAL")
+        # The clockwork folds the log into the file; a commit does so only if that has fallen far behind.
+        connection.execute("PRAGMA wal_autocheckpoint = 20000")
         return connection
 
     @contextmanager
@@ -59,6 +61,13 @@ class Store:
         finally:
             connection.execute("ROLLBACK")
             self._readers.put(connection)
+
+    def fold(self) -> None:
+        """Fold the write-ahead log into the file as far as readers let it, beside the writer."""
+        with self.read() as db:
+            db.execute("ROLLBACK")
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            db.execute("BEGIN")
 
     def close(self) -> None:
         """Wait for the writer and fold the write-ahead log into the file."""

@@ -1,0 +1,1 @@
+"""The sandbox PSP, driven over real HTTP as an adapter would."""
