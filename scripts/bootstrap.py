@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -41,8 +42,8 @@ def fingerprint(path: Path) -> str:
 def usable() -> bool:
     """Is there an environment, made here, whose Python runs? A moved one has old paths in its scripts."""
     try:
-        made_here = str(PYTHON.parent) in (PYTHON.parent / "pip").read_text().splitlines()[0]
-    except (OSError, IndexError):
+        made_here = str(ENVIRONMENT) in (PYTHON.parent / "activate").read_text()
+    except OSError:
         return False
     return made_here and new_enough(str(PYTHON))
 
@@ -76,34 +77,41 @@ def continue_under_a_newer_python() -> NoReturn:
     )
 
 
+def pip_wheel() -> "str | None":
+    """The pip that comes with Python. It runs from its own archive, which is quicker than installing it first."""
+    try:
+        import ensurepip  # noqa: PLC0415 (Debian splits it out; asking is the way to know)
+        import venv  # noqa: F401, PLC0415
+    except ImportError:
+        return None
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), Path(ensurepip.__file__).parent / "_bundled"]
+    found = [wheel for folder in folders if folder for wheel in sorted(Path(folder).glob("pip-*.whl"))]
+    return str(found[0]) if found else None
+
+
 def make_environment() -> None:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     instead = (
         " instead of what is there, which is unfinished or was made elsewhere" if ENVIRONMENT.exists() else ""
     )
     say(f"making the environment .venv with Python {version}{instead}")
-    missing = (
-        "this Python cannot make environments: its venv or ensurepip module is not installed. On Debian and "
-        f"Ubuntu: apt-get install python{version}-venv   (then run make again)"
-    )
-    try:
-        import ensurepip  # noqa: F401, PLC0415 (Debian splits it out; asking is the way to know)
-        import venv  # noqa: F401, PLC0415
-    except ImportError:
-        stop(missing)
+    if pip_wheel() is None:
+        stop(
+            "this Python cannot make environments: its venv or ensurepip module is not installed. On Debian and "
+            f"Ubuntu: apt-get install python{version}-venv   (then run make again)"
+        )
     made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)],
+        [sys.executable, "-m", "venv", "--clear", "--without-pip", str(ENVIRONMENT)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     if made.returncode != 0:
-        output = made.stdout.decode(errors="replace").strip()
-        stop(missing if "ensurepip" in output else "python -m venv failed:\n" + output)
+        stop("python -m venv failed:\n" + made.stdout.decode(errors="replace").strip())
 
 
 def pip(*arguments: str) -> bool:
     command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
-    environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
+    environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore", PYTHONPATH=pip_wheel() or "")
     return subprocess.run(command, env=environment).returncode == 0
 
 

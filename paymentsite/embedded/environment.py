@@ -75,6 +75,8 @@ def for_processes(room: Room) -> dict[str, str]:
     values["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{values.get('PATH', os.defpath)}"
     values["RUN_DIR"] = str(room.folder)
     values["PYTHONUNBUFFERED"] = "1"
+    if os.geteuid() == 0:  # Root on this machine knows it; Celery would say it at every start.
+        values.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
     return values
 
 

@@ -90,13 +90,8 @@ def _start(room: Room, *, quiet: bool) -> System:
     values = environment.for_processes(room)
     system = System(environment=values, log=room.logs / "run.log", quiet=quiet)
     system.check_ports()
-    say("Database: migrations")
-    _must(values, "migrate", "--verbosity", "0")
-    say("Sample shop, sellers and staff user")
-    _must(values, "setup_sample")
-    if values.get("DEBUG") != "true":  # In debug the site serves them from where they are.
-        say("Static files")
-        _must(values, "collectstatic", "--no-input", "--verbosity", "0")
+    say("Migrations, sample shop, sellers and staff user")
+    _must(values, "prepare")
     say("Processes: site, workers, beat, sweeper, sandbox PSP")
     system.start()
     return system
