@@ -36,7 +36,7 @@ def secrets(db: None) -> Iterator[Any]:
 
         with connection.schema_editor() as editor:
             editor.create_model(Secret)
-        yield Secret.objects
+        yield Secret._default_manager
 
 
 def raw() -> str:
@@ -74,7 +74,13 @@ def test_nothing_stays_nothing(secrets: Any) -> None:
 
 
 def test_it_cannot_be_searched_by_mistake(secrets: Any) -> None:
-    for lookup in ({"text": "a"}, {"text__contains": "a"}, {"data": {}}, {"text__in": ["a"]}):
+    lookups: list[dict[str, Any]] = [
+        {"text": "a"},
+        {"text__contains": "a"},
+        {"data": {}},
+        {"text__in": ["a"]},
+    ]
+    for lookup in lookups:
         with pytest.raises(FieldError):
             secrets.filter(**lookup).count()
 
