@@ -1,4 +1,4 @@
-"""Everything the ledger can refuse: one class per refusal, with its HTTP status and the code that callers see."""
+"""Everything the ledger can refuse: one class per refusal, with its HTTP status and code."""
 
 
 class LedgerError(Exception):

@@ -6,7 +6,7 @@ Largest amount: fifteen digits before the point and four after it, as the books 
 
 import re
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import lru_cache
 
 import moneyed
@@ -87,14 +87,17 @@ def check(money: Money) -> Money:
 def checked_amount(amount: Decimal, currency: str) -> Decimal:
     """As `check`, on the bare number: for the posting kernel, which handles thousands of legs at once."""
     quantum = _quantum(currency)
+    try:
+        exact = amount.quantize(quantum)
+        if exact == amount and -_LIMIT < exact < _LIMIT:
+            return exact
+    except InvalidOperation:
+        pass  # Not finite, or more digits than a number here can have.
     if not amount.is_finite():
         raise InvalidAmount(f"{amount} is not an amount")
     if not -_LIMIT < amount < _LIMIT:
         raise AmountTooLarge(f"an amount has at most {MAX_INTEGER_DIGITS} digits before the point")
-    exact = amount.quantize(quantum)
-    if exact != amount:
-        raise TooManyDecimals(f"{currency} has {decimals(currency)} decimals")
-    return exact
+    raise TooManyDecimals(f"{currency} has {decimals(currency)} decimals")
 
 
 def zero(currency: str) -> Money:
@@ -103,7 +106,7 @@ def zero(currency: str) -> Money:
 
 
 def from_books(amount: Decimal, currency: str) -> Money:
-    """An amount that the books hold, with the currency's decimals; sums there may be larger than any one amount."""
+    """An amount that the books hold, with the currency's decimals; sums there may exceed any one amount."""
     exact = amount.quantize(_quantum(currency), context=_WIDE)
     # Books that hold more decimals than the currency has are shown as they are: the invariants name the row.
     return _money((exact if exact == amount else amount) + 0, currency)

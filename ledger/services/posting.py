@@ -71,8 +71,11 @@ class _Checked(NamedTuple):
     entry: Entry
     fingerprint: str
     legs: list[tuple[str, str, str]]
-    """Code, currency, amount with four decimals."""
+    """Code, currency, amount with the currency's decimals."""
 
+
+_Answer = tuple[int | None, str, str | None]
+"""What the kernel says of an entry: its id; posted, replayed or the code of a refusal; the reason."""
 
 _REFERENCE = re.compile(r"[!-~]{1,200}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9_:.-]{1,120}", re.ASCII)
@@ -81,6 +84,7 @@ _MAX_LEGS = 32_767
 _MAX_DESCRIPTION = 500
 _SERIALIZATION_FAILURE = "40001"
 _ATTEMPTS = 5
+_NOTHING = Decimal(0)
 
 _REFUSALS: dict[str, type[LedgerError]] = {
     refusal.code: refusal
@@ -88,9 +92,9 @@ _REFUSALS: dict[str, type[LedgerError]] = {
 }
 
 _CALL = (
-    "SELECT entry_id, outcome, detail FROM ledger_post("
+    "SELECT * FROM ledger_post("
     "%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::boolean[], %s::int[],"
-    " %s::text[], %s::text[], %s::int[], %s::numeric[], %s::timestamptz, %s)"
+    " %s::text[], %s::text[], %s::int[], %s::int[], %s::numeric[], %s::timestamptz, %s)"
 )
 
 
@@ -112,7 +116,7 @@ def post_many(entries: Sequence[Entry]) -> list[Posted]:
 
     Raises:
         OperationalError: inside a caller's transaction, a serialization failure: another one is posting one of
-            the references with other accounts. Run the whole transaction again.
+            the references with other accounts. Run the transaction again.
     """
     results: list[Posted | None] = [None] * len(entries)
     checked: list[_Checked] = []
@@ -185,8 +189,8 @@ def _check(at: int, entry: Entry) -> _Checked:
             raise InvalidEntry(f"{entry.reference}: the leg on {code} is zero")
         if _CODE.fullmatch(code) is None:
             raise UnknownAccount(f"{entry.reference}: {code!r}")
-        sums[currency] = sums.get(currency, 0) + exact
-        legs.append((code, currency, f"{exact:.4f}"))
+        sums[currency] = sums.get(currency, _NOTHING) + exact
+        legs.append((code, currency, str(exact)))
     if any(sums.values()):
         raise Unbalanced(
             f"{entry.reference}: {', '.join(f'{rest} {code}' for code, rest in sums.items() if rest)}"
@@ -200,7 +204,7 @@ def _fingerprint(kind: str, legs: Iterable[tuple[str, str, str]]) -> str:
     return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
-def _post_in_database(checked: list[_Checked]) -> list[tuple[int | None, str, str | None]]:
+def _post_in_database(checked: list[_Checked]) -> list[_Answer]:
     """One row per entry. Outside a transaction, comes again when another one takes one of the references."""
     if connection.in_atomic_block:
         return _call(checked)
@@ -213,7 +217,7 @@ def _post_in_database(checked: list[_Checked]) -> list[tuple[int | None, str, st
     raise AssertionError("unreachable")
 
 
-def _call(checked: list[_Checked]) -> list[tuple[int | None, str, str | None]]:
+def _call(checked: list[_Checked]) -> list[_Answer]:
     arguments = _arguments(checked)
     rows = _run([*arguments, True])
     if not rows:
@@ -223,10 +227,11 @@ def _call(checked: list[_Checked]) -> list[tuple[int | None, str, str | None]]:
     return rows
 
 
-def _run(arguments: list[object]) -> list[tuple[int | None, str, str | None]]:
+def _run(arguments: list[object]) -> list[_Answer]:
     with connection.cursor() as cursor:
         cursor.execute(_CALL, arguments)
-        return cursor.fetchall()
+        ids, outcomes, reasons = cursor.fetchone()
+    return list(zip(ids, outcomes, reasons, strict=True)) if ids is not None else []
 
 
 def _open_platform_accounts(checked: list[_Checked]) -> None:
@@ -243,8 +248,9 @@ def _open_platform_accounts(checked: list[_Checked]) -> None:
 def _arguments(checked: list[_Checked]) -> list[object]:
     """The kernel's arrays, as array literals: psycopg takes four times as long to make them from lists."""
     accounts: dict[tuple[str, str], int] = {}
-    leg_accounts, amounts = [], []
-    for sound in checked:
+    leg_entries, leg_accounts, amounts = [], [], []
+    for number, sound in enumerate(checked, start=1):
+        leg_entries += [str(number)] * len(sound.legs)
         for code, currency, amount in sound.legs:
             leg_accounts.append(str(accounts.setdefault((code, currency), len(accounts) + 1)))
             amounts.append(amount)
@@ -258,6 +264,7 @@ def _arguments(checked: list[_Checked]) -> list[object]:
         _array(str(len(sound.legs)) for sound in checked),
         _array(code for code, _ in accounts),
         _array(currency for _, currency in accounts),
+        _array(leg_entries),
         _array(leg_accounts),
         _array(amounts),
         clock.now().isoformat(),

@@ -3,9 +3,6 @@
 -- An entry and all its postings arrive in one SQL statement (a WITH that inserts into both). So the statement-level
 -- triggers below see every entry whole, once, as a set: that is cheaper than a look at each row at commit.
 
--- The functions here look accounts up by primary key, whatever the statistics say when a session first plans them:
--- a plan made while the tables were small would scan them when they are large.
-
 CREATE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'ledger: % of % is refused; a correction is another entry', TG_OP, TG_TABLE_NAME
@@ -21,58 +18,64 @@ CREATE TRIGGER ledger_posting_append_only
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
 
 
--- Postings: complete, balanced, in running order; then they move the balances.
+-- Postings: complete, balanced, in running order; and they move the balances.
 
-CREATE FUNCTION ledger_postings_added() RETURNS trigger LANGUAGE plpgsql
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+CREATE FUNCTION ledger_postings_added() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    culprit bigint;
+    incomplete bigint; unsteady bigint; overtaken bigint; low boolean;
 BEGIN
-    -- Lines 1 to n, all in this statement: with the primary key (entry, line) nothing can be added to an older entry.
-    SELECT entry_id INTO culprit
-      FROM (SELECT p.entry_id, a.currency, sum(p.amount) AS total, count(*) AS legs,
-                   min(p.line) AS lowest, max(p.line) AS highest
-              FROM added p JOIN ledger_account a ON a.id = p.account_id
-             GROUP BY p.entry_id, a.currency) per_currency
-     GROUP BY entry_id
-    HAVING bool_or(total <> 0) OR sum(legs) < 2 OR min(lowest) <> 1 OR max(highest) <> sum(legs)
-     LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'ledger: entry % is not at least two postings, numbered from 1, with sum zero per currency', culprit
-            USING ERRCODE = 'check_violation';
-    END IF;
-
-    -- The update takes the locks and sees the newest balances; so whatever is proved after it is proved for good.
-    WITH moved AS (
-        SELECT p.account_id, a.policy, sum(p.amount) AS amount
-          FROM added p JOIN ledger_account a ON a.id = p.account_id
-         GROUP BY p.account_id, a.policy
+    WITH legs AS MATERIALIZED (
+        -- OFFSET 0 keeps this a look-up by key for each leg, whatever the statistics said when it was planned.
+        SELECT p.entry_id, p.line, p.account_id, p.amount, p.balance_after,
+               a.currency, a.is_exact, a.balance, a.floor, a.normal_side
+          FROM added p CROSS JOIN LATERAL
+               (SELECT currency, policy = 'exact' AS is_exact, balance, floor, normal_side
+                  FROM ledger_account WHERE id = p.account_id OFFSET 0) a
+    ), moved AS (
+        SELECT account_id, is_exact, sum(amount) AS amount, min(balance) + sum(amount) AS expected
+          FROM legs GROUP BY account_id, is_exact
     ), folded AS (
         UPDATE ledger_account a SET balance = a.balance + moved.amount
-          FROM moved WHERE a.id = moved.account_id AND moved.policy = 'exact'
+          FROM moved WHERE a.id = moved.account_id AND moved.is_exact
+        RETURNING a.id, a.balance <> moved.expected AS moved_meanwhile
+    ), queued AS (
+        INSERT INTO ledger_tail (account_id, amount)
+        SELECT account_id, amount FROM moved WHERE NOT is_exact AND amount <> 0
     )
-    INSERT INTO ledger_tail (account_id, amount)
-    SELECT account_id, amount FROM moved WHERE policy = 'deferred' AND amount <> 0;
+    SELECT
+        -- Lines 1 to n, all here: with the primary key (entry, line), nothing can be added to an older entry.
+        (SELECT entry_id
+           FROM (SELECT entry_id, sum(amount) AS total, count(*) AS legs, min(line) AS first, max(line) AS last
+                   FROM legs GROUP BY entry_id, currency) per_currency
+          GROUP BY entry_id
+         HAVING bool_or(total <> 0) OR sum(legs) < 2 OR min(first) <> 1 OR max(last) <> sum(legs)
+          LIMIT 1),
+        (SELECT entry_id
+           FROM (SELECT entry_id, balance_after, CASE WHEN is_exact THEN
+                        balance + sum(amount) OVER (PARTITION BY account_id ORDER BY entry_id, line) END AS expected
+                   FROM legs) running
+          WHERE balance_after IS DISTINCT FROM expected
+          LIMIT 1),
+        (SELECT id FROM folded WHERE moved_meanwhile LIMIT 1),
+        EXISTS (SELECT FROM legs WHERE amount * normal_side < 0 AND balance_after * normal_side < floor)
+      INTO incomplete, unsteady, overtaken, low;
 
-    SELECT entry_id INTO culprit
-      FROM (SELECT p.entry_id, p.balance_after,
-                   CASE a.policy WHEN 'exact' THEN
-                       a.balance - sum(p.amount) OVER whole + sum(p.amount) OVER so_far
-                   END AS expected
-              FROM added p JOIN ledger_account a ON a.id = p.account_id
-            WINDOW whole AS (PARTITION BY p.account_id),
-                   so_far AS (PARTITION BY p.account_id ORDER BY p.entry_id, p.line)) running
-     WHERE balance_after IS DISTINCT FROM expected
-     LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'ledger: entry % does not carry the running balance of its exact accounts', culprit
+    IF incomplete IS NOT NULL THEN
+        RAISE EXCEPTION 'ledger: entry % is not two or more postings, numbered from 1, with sum zero per currency',
+            incomplete USING ERRCODE = 'check_violation';
+    END IF;
+    IF unsteady IS NOT NULL THEN
+        RAISE EXCEPTION 'ledger: entry % does not carry the running balance of its exact accounts', unsteady
             USING ERRCODE = 'check_violation';
     END IF;
+    IF overtaken IS NOT NULL THEN
+        RAISE EXCEPTION 'ledger: account % moved meanwhile; exact accounts are locked before they are posted to',
+            overtaken USING ERRCODE = 'serialization_failure';
+    END IF;
 
-    -- A floor binds what takes from an account; an entry that gives may leave it below the floor where it was.
-    IF EXISTS (SELECT FROM added p JOIN ledger_account a ON a.id = p.account_id
-                WHERE p.amount * a.normal_side < 0 AND p.balance_after * a.normal_side < a.floor) THEN
-        SELECT taken.entry_id INTO culprit
+    -- A floor binds what takes from an account; an entry that gives may leave it below the floor, where it was.
+    IF low THEN
+        SELECT taken.entry_id INTO incomplete
           FROM (SELECT p.entry_id, a.floor, sum(p.amount * a.normal_side) AS change,
                        (array_agg(p.balance_after * a.normal_side ORDER BY p.line DESC))[1] AS left_over
                   FROM added p JOIN ledger_account a ON a.id = p.account_id
@@ -82,7 +85,7 @@ BEGIN
          WHERE change < 0 AND left_over < floor AND NOT e.forced
          LIMIT 1;
         IF FOUND THEN
-            RAISE EXCEPTION 'ledger: entry % takes an account below its floor and is not forced', culprit
+            RAISE EXCEPTION 'ledger: entry % takes an account below its floor and is not forced', incomplete
                 USING ERRCODE = 'check_violation';
         END IF;
     END IF;
@@ -94,16 +97,17 @@ CREATE TRIGGER ledger_postings_added
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_postings_added();
 
 
-CREATE FUNCTION ledger_entries_added() RETURNS trigger LANGUAGE plpgsql
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+CREATE FUNCTION ledger_entries_added() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    culprit bigint;
+    bare bigint;
 BEGIN
-    SELECT e.id INTO culprit FROM added e
-     WHERE NOT EXISTS (SELECT FROM ledger_posting p WHERE p.entry_id = e.id AND p.line = 1)
+    SELECT e.id INTO bare
+      FROM added e
+      LEFT JOIN LATERAL (SELECT p.line FROM ledger_posting p WHERE p.entry_id = e.id AND p.line = 1 OFFSET 0) p ON true
+     WHERE p.line IS NULL
      LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'ledger: entry % came without its postings', culprit USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'ledger: entry % came without its postings', bare USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;

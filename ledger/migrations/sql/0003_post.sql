@@ -4,43 +4,39 @@
 -- entry (leg_counts says how many belong to each) and pointing into the distinct accounts of the whole batch. Accounts
 -- are distinct pairs of code and currency, so that a leg in a wrong currency is the pair's fault.
 --
--- Answers one row per entry, in order: posted, replayed, or the code of the refusal with its reason in `detail`. A
--- refused entry leaves nothing behind; the others are posted. When `opening` is set and an account is unknown, nothing
--- is posted at all: the caller opens what it can and comes again.
+-- Answers arrays of one element per entry: its id; posted, replayed, or the code of the refusal; and the reason. A refused
+-- entry leaves nothing behind; the others are posted. When `opening` is set and an account is unknown, nothing is posted
+-- and nothing answered: the caller opens what it can and comes again.
 --
 -- The caller balances its entries; the triggers prove it. READ COMMITTED is assumed: each statement here sees what was
--- committed while the one before it waited. Plans must be index look-ups whatever the statistics say when a session
--- first makes them; hence the settings.
+-- committed while the one before it waited. Plans must be index look-ups, whatever the statistics say when a session
+-- first makes them: hence the settings, which also hold for the triggers.
 
 CREATE FUNCTION ledger_post(
     entry_references text[], kinds text[], fingerprints text[], occurred timestamptz[], descriptions text[],
     forced boolean[], leg_counts int[],
     account_codes text[], account_currencies text[],
-    leg_accounts int[], leg_amounts numeric[],
-    created timestamptz, opening boolean
-) RETURNS TABLE (entry_no int, entry_id bigint, outcome text, detail text)
-LANGUAGE plpgsql
+    leg_entries int[], leg_accounts int[], leg_amounts numeric[],
+    created timestamptz, opening boolean,
+    OUT entry_ids bigint[], OUT outcomes text[], OUT reasons text[]
+) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+SET random_page_cost = 0.1
 AS $$
 #variable_conflict use_column
 DECLARE
-    -- Per account of the batch.
+    entries int := cardinality(entry_references);
+    -- Per account of the batch; a balance only for exact ones.
     ids bigint[]; problems text[]; balances numeric[]; floors numeric[]; sides int[];
-    locked int; lockable int;
+    locked int; lockable int; troubled boolean;
     -- Per entry.
     known_ids bigint[]; known_fingerprints text[]; repeated boolean;
-    new_ids bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(entry_references)]);
-    answer_ids bigint[] := new_ids;
-    outcomes text[] := array_fill(NULL::text, ARRAY[cardinality(entry_references)]);
-    details text[] := outcomes;
+    new_ids bigint[] := array_fill(NULL::bigint, ARRAY[entries]); legs_before int[] := array_fill(0, ARRAY[entries]);
     -- Per leg.
-    posting_entries bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(leg_accounts)]);
-    posting_accounts bigint[] := posting_entries;
-    posting_lines int[] := array_fill(NULL::int, ARRAY[cardinality(leg_accounts)]);
     running numeric[] := array_fill(NULL::numeric, ARRAY[cardinality(leg_accounts)]);
 
-    leg_from int; leg_to int := 0; account int; change numeric; earlier int; refusal text; reason text;
+    leg_from int; leg_to int := 0; account int; low boolean; change numeric; earlier int; refusal text; reason text;
     accepted int := 0; written bigint[]; lost bigint[]; winner bigint;
 BEGIN
     -- Exact accounts are locked in id order, so that no two callers ever wait for each other in a ring.
@@ -49,33 +45,37 @@ BEGIN
           ORDER BY id FOR NO KEY UPDATE;
         GET DIAGNOSTICS locked = ROW_COUNT;
 
-        SELECT array_agg(a.id ORDER BY n),
-               array_agg(CASE WHEN a.id IS NULL THEN 'unknown_account'
-                              WHEN a.currency <> c.currency THEN 'currency_mismatch'
-                              WHEN a.frozen THEN 'account_frozen' END ORDER BY n),
-               array_agg(CASE a.policy WHEN 'exact' THEN a.balance END ORDER BY n),
+        SELECT array_agg(a.id ORDER BY n), array_agg(a.problem ORDER BY n), array_agg(a.balance ORDER BY n),
                array_agg(a.floor ORDER BY n), array_agg(a.normal_side ORDER BY n),
-               count(DISTINCT a.id) FILTER (WHERE a.policy = 'exact')
-          INTO ids, problems, balances, floors, sides, lockable
-          FROM unnest(account_codes, account_currencies) WITH ORDINALITY c (code, currency, n)
-          LEFT JOIN ledger_account a ON a.code = c.code;
+               count(a.problem) > 0, count(DISTINCT a.id) FILTER (WHERE a.balance IS NOT NULL)
+          INTO ids, problems, balances, floors, sides, troubled, lockable
+          FROM (SELECT n, a.id, a.floor, a.normal_side,
+                       CASE WHEN a.id IS NULL THEN 'unknown_account' WHEN a.currency <> c.currency THEN 'currency_mismatch'
+                            WHEN a.frozen THEN 'account_frozen' END AS problem,
+                       CASE a.policy WHEN 'exact' THEN a.balance END AS balance
+                  FROM unnest(account_codes, account_currencies) WITH ORDINALITY c (code, currency, n)
+                  LEFT JOIN ledger_account a ON a.code = c.code) a;
         -- Fewer only if an account was opened between the two statements: it must be locked as well.
         EXIT WHEN locked = lockable;
     END LOOP;
 
-    IF opening AND array_position(problems, 'unknown_account') IS NOT NULL THEN
+    IF opening AND troubled AND array_position(problems, 'unknown_account') IS NOT NULL THEN
         RETURN;
     END IF;
 
     -- After the locks: whoever held them may just have posted the same references.
     SELECT array_agg(e.id ORDER BY n), array_agg(encode(e.fingerprint, 'hex') ORDER BY n),
-           count(DISTINCT r.reference) < count(*)
+           count(DISTINCT r.reference) < entries
       INTO known_ids, known_fingerprints, repeated
       FROM unnest(entry_references) WITH ORDINALITY r (reference, n)
       LEFT JOIN ledger_entry e ON e.reference = r.reference;
 
+    entry_ids := new_ids;
+    outcomes := array_fill('posted'::text, ARRAY[entries]);
+    reasons := array_fill(NULL::text, ARRAY[entries]);
+
     -- One entry after the other, as if each had come alone: what is refused must not count for those behind it.
-    FOR i IN 1 .. cardinality(entry_references) LOOP
+    FOR i IN 1 .. entries LOOP
         leg_from := leg_to + 1;
         leg_to := leg_to + leg_counts[i];
 
@@ -92,37 +92,42 @@ BEGIN
         END IF;
         IF known_ids[i] IS NOT NULL THEN
             IF known_fingerprints[i] = fingerprints[i] THEN
+                entry_ids[i] := known_ids[i];
                 outcomes[i] := 'replayed';
-                answer_ids[i] := known_ids[i];
             ELSE
                 outcomes[i] := 'duplicate';
-                details[i] := 'entry ' || known_ids[i];
+                reasons[i] := 'taken by entry ' || known_ids[i];
             END IF;
             CONTINUE;
         END IF;
 
         refusal := NULL;
-        FOR j IN leg_from .. leg_to LOOP
-            account := leg_accounts[j];
-            IF problems[account] IS NOT NULL THEN
-                refusal := problems[account];
-                reason := account_codes[account];
-                EXIT;
-            END IF;
-        END LOOP;
-
+        IF troubled THEN
+            FOR j IN leg_from .. leg_to LOOP
+                account := leg_accounts[j];
+                IF problems[account] IS NOT NULL THEN
+                    refusal := problems[account];
+                    reason := account_codes[account];
+                    EXIT;
+                END IF;
+            END LOOP;
+        END IF;
         IF refusal IS NULL THEN
+            low := false;
             FOR j IN leg_from .. leg_to LOOP
                 account := leg_accounts[j];
                 IF balances[account] IS NOT NULL THEN
                     balances[account] := balances[account] + leg_amounts[j];
                     running[j] := balances[account];
+                    IF balances[account] * sides[account] < floors[account] THEN
+                        low := true;
+                    END IF;
                 END IF;
             END LOOP;
-            IF NOT forced[i] THEN
+            IF low AND NOT forced[i] THEN
+                -- A floor binds what takes from an account; what gives may leave it below, where it was.
                 FOR j IN leg_from .. leg_to LOOP
                     account := leg_accounts[j];
-                    -- A floor binds what takes from an account; what gives may leave it below, where it was.
                     IF balances[account] * sides[account] < floors[account] THEN
                         change := 0;
                         FOR k IN leg_from .. leg_to LOOP
@@ -147,77 +152,71 @@ BEGIN
                 END IF;
             END IF;
         END IF;
-        IF refusal IS NOT NULL THEN
-            outcomes[i] := refusal;
-            details[i] := reason;
-            CONTINUE;
-        END IF;
 
-        -- Drawn under the locks: on an exact account, the order of ids is the order of postings.
-        new_ids[i] := nextval('ledger_entry_id_seq');
-        answer_ids[i] := new_ids[i];
-        outcomes[i] := 'posted';
-        accepted := accepted + 1;
-        FOR j IN leg_from .. leg_to LOOP
-            posting_entries[j] := new_ids[i];
-            posting_accounts[j] := ids[leg_accounts[j]];
-            posting_lines[j] := j - leg_from + 1;
-        END LOOP;
+        IF refusal IS NULL THEN
+            -- Drawn under the locks: on an exact account, the order of ids is the order of postings.
+            new_ids[i] := nextval('ledger_entry_id_seq');
+            entry_ids[i] := new_ids[i];
+            legs_before[i] := leg_from - 1;
+            accepted := accepted + 1;
+        ELSE
+            outcomes[i] := refusal;
+            reasons[i] := reason;
+        END IF;
     END LOOP;
 
-    IF accepted > 0 THEN
-        -- In order of references, so that two batches with the same ones never wait for each other in a ring. `IN` is
-        -- wrapped in IS TRUE to be looked up in a hash table; as a join it would be a loop over the whole batch.
-        WITH entries AS (
-            INSERT INTO ledger_entry (id, occurred_at, created_at, accounting_date, forced, fingerprint,
-                                      reference, kind, description)
-            SELECT id, at, created, (at AT TIME ZONE 'UTC')::date, force, decode(fingerprint, 'hex'),
-                   reference, kind, description
-              FROM unnest(new_ids, occurred, forced, fingerprints, entry_references, kinds, descriptions)
-                   AS n (id, at, force, fingerprint, reference, kind, description)
-             WHERE id IS NOT NULL
-             ORDER BY reference
-            ON CONFLICT (reference) DO NOTHING
-            RETURNING id
-        ), postings AS (
-            INSERT INTO ledger_posting (entry_id, line, account_id, amount, balance_after)
-            SELECT entry, line, account, amount, balance
-              FROM unnest(posting_entries, posting_lines, posting_accounts, leg_amounts, running)
-                   AS n (entry, line, account, amount, balance)
-             WHERE (entry IN (SELECT id FROM entries)) IS TRUE
-        )
-        SELECT array_agg(id) INTO written FROM entries;
-
-        -- A reference that was taken while we looked: by an entry without any exact account in common with ours, or it
-        -- would have waited for our locks. It counts in no running balance unless it differs from ours.
-        IF accepted > coalesce(cardinality(written), 0) THEN
-            lost := ARRAY(SELECT id FROM unnest(new_ids) id WHERE id IS NOT NULL EXCEPT SELECT unnest(written));
-            leg_to := 0;
-            FOR i IN 1 .. cardinality(entry_references) LOOP
-                leg_from := leg_to + 1;
-                leg_to := leg_to + leg_counts[i];
-                IF answer_ids[i] = ANY (lost) OR known_ids[i] = ANY (lost) THEN
-                    FOR j IN leg_from .. leg_to LOOP
-                        IF running[j] IS NOT NULL THEN
-                            RAISE EXCEPTION 'ledger: % is being posted elsewhere with other accounts', entry_references[i]
-                                USING ERRCODE = 'serialization_failure';
-                        END IF;
-                    END LOOP;
-                    SELECT id, encode(fingerprint, 'hex') INTO STRICT winner, reason
-                      FROM ledger_entry WHERE reference = entry_references[i];
-                    IF reason = fingerprints[i] THEN
-                        answer_ids[i] := winner;
-                        outcomes[i] := 'replayed';
-                    ELSE
-                        answer_ids[i] := NULL;
-                        outcomes[i] := 'duplicate';
-                        details[i] := 'entry ' || winner;
-                    END IF;
-                END IF;
-            END LOOP;
-        END IF;
+    IF accepted = 0 THEN
+        RETURN;
     END IF;
 
-    RETURN QUERY SELECT n::int, answer, result, why
-      FROM unnest(answer_ids, outcomes, details) WITH ORDINALITY r (answer, result, why, n) ORDER BY n;
+    -- In order of references, so that two batches with the same ones never wait for each other in a ring. `IN` is
+    -- wrapped in IS TRUE to be looked up in a hash table; as a join it would be a loop over the whole batch.
+    WITH inserted AS (
+        INSERT INTO ledger_entry (id, occurred_at, created_at, accounting_date, forced, fingerprint,
+                                  reference, kind, description)
+        SELECT id, at, created, (at AT TIME ZONE 'UTC')::date, force, decode(fingerprint, 'hex'),
+               reference, kind, description
+          FROM unnest(new_ids, occurred, forced, fingerprints, entry_references, kinds, descriptions)
+               AS n (id, at, force, fingerprint, reference, kind, description)
+         WHERE id IS NOT NULL
+         ORDER BY reference
+        ON CONFLICT (reference) DO NOTHING
+        RETURNING id
+    ), postings AS (
+        INSERT INTO ledger_posting (entry_id, line, account_id, amount, balance_after)
+        SELECT new_ids[entry], n - legs_before[entry], ids[account], amount, balance
+          FROM unnest(leg_entries, leg_accounts, leg_amounts, running)
+               WITH ORDINALITY l (entry, account, amount, balance, n)
+         WHERE (new_ids[entry] IN (SELECT id FROM inserted)) IS TRUE
+    )
+    SELECT array_agg(id) INTO written FROM inserted;
+
+    -- A reference that was taken while we looked: by an entry without any exact account in common with ours, or it would
+    -- have waited for our locks. Ours counts in no running balance then, unless the two differ.
+    IF accepted > coalesce(cardinality(written), 0) THEN
+        lost := ARRAY(SELECT id FROM unnest(new_ids) id WHERE id IS NOT NULL EXCEPT SELECT unnest(written));
+        leg_to := 0;
+        FOR i IN 1 .. entries LOOP
+            leg_from := leg_to + 1;
+            leg_to := leg_to + leg_counts[i];
+            CONTINUE WHEN (entry_ids[i] = ANY (lost) OR known_ids[i] = ANY (lost)) IS NOT TRUE;
+            FOR j IN leg_from .. leg_to LOOP
+                IF running[j] IS NOT NULL THEN
+                    RAISE EXCEPTION 'ledger: % is being posted elsewhere with other accounts', entry_references[i]
+                        USING ERRCODE = 'serialization_failure';
+                END IF;
+            END LOOP;
+            SELECT id, encode(fingerprint, 'hex') INTO STRICT winner, reason
+              FROM ledger_entry WHERE reference = entry_references[i];
+            IF reason = fingerprints[i] THEN
+                entry_ids[i] := winner;
+                outcomes[i] := 'replayed';
+                reasons[i] := NULL;
+            ELSE
+                entry_ids[i] := NULL;
+                outcomes[i] := 'duplicate';
+                reasons[i] := 'taken by entry ' || winner;
+            END IF;
+        END LOOP;
+    END IF;
 END $$;
