@@ -147,7 +147,9 @@ class Delivery:
         if self.signature is None:
             return False
         parts = dict(part.split("=", 1) for part in self.signature.split(","))
-        expected = hmac.new(WEBHOOK_SECRET.encode(), f"{parts['t']}.".encode() + self.body, sha256).hexdigest()
+        expected = hmac.new(
+            WEBHOOK_SECRET.encode(), f"{parts['t']}.".encode() + self.body, sha256
+        ).hexdigest()
         return hmac.compare_digest(expected, parts["v1"]) and abs(time.time() - int(parts["t"])) < 300
 
 

@@ -87,7 +87,15 @@ class Process:
             "SANDBOX_PSP_WEBHOOK_RETRY_SECONDS": "0.1",
             **variables,
         }
-        command = [sys.executable, "-m", "sandbox_psp", "--port", str(self.port), "--database", str(self._database)]
+        command = [
+            sys.executable,
+            "-m",
+            "sandbox_psp",
+            "--port",
+            str(self.port),
+            "--database",
+            str(self._database),
+        ]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         wait_for(self._answers, what="the sandbox to start", within_seconds=15)

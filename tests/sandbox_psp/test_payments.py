@@ -25,7 +25,11 @@ def test_a_good_card_pays_over_its_own_scheme(api: Api, source: str, scheme: str
     payment = answer.json
     assert payment["status"] == "succeeded"
     assert (payment["amount"], payment["amount_captured"], payment["amount_capturable"]) == (12345, 12345, 0)
-    assert (payment["reference"], payment["metadata"], payment["currency"]) == ("attempt-1", {"order": "7"}, "EUR")
+    assert (payment["reference"], payment["metadata"], payment["currency"]) == (
+        "attempt-1",
+        {"order": "7"},
+        "EUR",
+    )
     assert (payment["scheme"], payment["last4"], payment["network_code"]) == (scheme, last4, "00")
     assert len(payment["network_reference"]) == 12
     assert len(payment["approval_code"]) == 6
@@ -79,12 +83,18 @@ def test_acquirer_and_issuer_talk_in_iso_8583_and_the_log_masks_the_number(api: 
     assert (asked["mti"], asked["4"], asked["49"], asked["37"]) == ("0100", "000000012345", "978", reference)
     assert asked["2"] == "424242******4242"
     assert (answered["mti"], answered["39"], answered["38"]) == ("0110", "00", payment["approval_code"])
-    assert [(entry["request"]["mti"], entry["response"]["mti"]) for entry in messages[1:]] == [("0400", "0410")]
+    assert [(entry["request"]["mti"], entry["response"]["mti"]) for entry in messages[1:]] == [
+        ("0400", "0410")
+    ]
 
 
 def test_authorise_then_capture_all(api: Api, receiver: Receiver) -> None:
     payment = api.pay(capture=False).json
-    assert (payment["status"], payment["amount_capturable"], payment["amount_captured"]) == ("authorized", 1000, 0)
+    assert (payment["status"], payment["amount_capturable"], payment["amount_captured"]) == (
+        "authorized",
+        1000,
+        0,
+    )
     assert api.balances()["issuer:held:visa"] == 1000
     answer = api.post(f"/v1/payments/{payment['id']}/capture", {"reference": "capture-1"}, key="c1")
     assert answer.status == 200
@@ -100,7 +110,11 @@ def test_several_captures_up_to_the_authorised_amount(api: Api) -> None:
     first = api.post(f"/v1/payments/{payment_id}/capture", {"amount": 300, "final": False})
     assert (first.json["status"], first.json["amount_capturable"]) == ("authorized", 700)
     refused = api.post(f"/v1/payments/{payment_id}/capture", {"amount": 701})
-    assert (refused.status, refused.error["code"], refused.error["param"]) == (400, "amount_too_large", "amount")
+    assert (refused.status, refused.error["code"], refused.error["param"]) == (
+        400,
+        "amount_too_large",
+        "amount",
+    )
     second = api.post(f"/v1/payments/{payment_id}/capture", {"amount": 700, "final": False})
     assert (second.json["status"], second.json["amount_captured"]) == ("succeeded", 1000)
     assert api.charged("attempt-1") == (1, 2, 1000)
@@ -286,10 +300,16 @@ def test_currencies_keep_to_themselves(api: Api) -> None:
         ({"ammount": 5}, "parameter_unknown", "ammount"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(api: Api, change: dict[str, object], code: str, param: str) -> None:
+def test_what_makes_no_sense_is_refused_by_name(
+    api: Api, change: dict[str, object], code: str, param: str
+) -> None:
     answer = api.pay(**change)  # type: ignore[arg-type]
     assert answer.status == 400, answer.raw
-    assert (answer.error["type"], answer.error["code"], answer.error["param"]) == ("invalid_request_error", code, param)
+    assert (answer.error["type"], answer.error["code"], answer.error["param"]) == (
+        "invalid_request_error",
+        code,
+        param,
+    )
     assert api.get("/v1/payments").json["data"] == []
 
 
