@@ -2,8 +2,9 @@
 
 from ledger.services.accounts import freeze, open_accounts, unfreeze
 from ledger.services.balances import TrialBalanceRow, balance, balances, roll_up, trial_balance
+from ledger.services.entries import Entry, Leg, Posted
 from ledger.services.invariants import Violation, snapshot, violations
-from ledger.services.posting import Entry, Leg, Posted, post, post_many, reverse
+from ledger.services.posting import post, post_many, reverse
 
 __all__ = [
     "Entry",

@@ -75,7 +75,7 @@ def roll_up(limit: int = 10_000) -> int:
             " (SELECT id FROM ledger_tail ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)",
             [limit],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _never_posted(code: str) -> Money:

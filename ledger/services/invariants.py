@@ -148,7 +148,7 @@ def _guards_missing() -> Iterator[Violation]:
             yield Violation(1, "a guard of the journal is missing or switched off", rows)
 
 
-def _rows(query: str, *parameters: object) -> list[str]:
+def _rows(query: str, *parameters: str | int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters or None)
         return [row[0] for row in cursor.fetchall()]
