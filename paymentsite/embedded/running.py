@@ -130,9 +130,9 @@ def _welcome(system: System) -> None:
     sample = json.loads((MAIN.folder / "sample.json").read_text())
     say(
         f"""
-  The site        {system.url}/
-  Admin           {system.url}/admin/     {sample["staff_username"]} / {sample["staff_password"]}
   API             {system.url}/v1/payments
+  its pages       {system.url}/docs/
+  Admin           {system.url}/admin/     {sample["staff_username"]} / {sample["staff_password"]}
   API key         {sample["api_key"]}     (the sample shop)
                   {sample["company_api_key"]}     (the company: sellers, wallets)
   Sandbox PSP     {system.environment["SANDBOX_PSP_URL"]}
