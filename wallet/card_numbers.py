@@ -6,6 +6,7 @@ line or an id would bring this system into the scope of PCI DSS; so it is refuse
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 SHORTEST = 13
 LONGEST = 19
@@ -74,9 +75,9 @@ def looks_like_card_number(text: str) -> bool:
     beside it does not hide it. Our own ids (UUIDs, digests) and phone numbers with a plus sign are passed
     over.
     """
-    plain = _in_ascii_digits(text)
-    if sum(character.isdigit() for character in plain) < SHORTEST:
+    if len(text) < SHORTEST:
         return False
+    plain = _in_ascii_digits(text)
     for match in _DIGIT_GROUPS.finditer(_MACHINE_NAMES.sub("#", plain)):
         groups = re.findall(r"[0-9]+", match.group())
         if match.group().startswith("+") and sum(map(len, groups)) <= _LONGEST_PHONE:
@@ -107,9 +108,8 @@ def _in_ascii_digits(text: str) -> str:
     )
 
 
-def _joined(groups: list[str]) -> list[str]:
+def _joined(groups: list[str]) -> Iterator[str]:
     """Every run of neighbouring groups, joined, that has the length of a card number."""
-    joined = []
     for start in range(len(groups)):
         candidate = ""
         for group in groups[start:]:
@@ -117,5 +117,4 @@ def _joined(groups: list[str]) -> list[str]:
             if len(candidate) > LONGEST:
                 break
             if len(candidate) >= SHORTEST:
-                joined.append(candidate)
-    return joined
+                yield candidate

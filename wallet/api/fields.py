@@ -6,7 +6,6 @@ unknown name is an error.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +23,11 @@ CALLER_ID_PATTERN = rf"[A-Za-z0-9][A-Za-z0-9._~:@+\-]{{0,{CALLER_ID_MAX_LENGTH -
 slashes.
 """
 
+MAX_TEXT_LENGTH = 1000
+"""Of a text whose field says nothing else."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _CARD_NUMBER = ErrorDetail("This looks like a card number. Send a token instead.", "card_number")
 
 
@@ -64,22 +68,24 @@ class StrictCharField(serializers.CharField):
 
     def __init__(self, *, multiline: bool = False, **kwargs: Any) -> None:
         self.multiline = multiline
+        kwargs.setdefault("max_length", MAX_TEXT_LENGTH)
         super().__init__(**kwargs)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         # Before CharField's own first step, which calls str() on whatever came.
         if data is not serializers.empty and data is not None and not isinstance(data, str):
             self.fail("not_a_string")
-        return super().run_validation(data)
+        value = super().run_validation(data)
+        if isinstance(value, str):
+            self.refuse_card_number(value)
+        return value
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("not_a_string")
-        allowed = "\t\r\n" if self.multiline else ""
-        if any(unicodedata.category(character) == "Cc" and character not in allowed for character in data):
+        if (_CONTROL_BUT_LINES if self.multiline else _CONTROL).search(data):
             self.fail("control_character")
         text: str = super().to_internal_value(data)
-        self.refuse_card_number(text)
         return text
 
     def refuse_card_number(self, text: str) -> None:

@@ -4,6 +4,7 @@ A body that is refused here names the place (`payment_orders[0].amount`), and ne
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -26,6 +27,8 @@ MAX_DEPTH = 20
 MAX_NUMBER_LENGTH = 40
 MAX_PATH_LENGTH = 200
 MAX_FAULTS = 50
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BodyTooLarge(APIException):
@@ -135,7 +138,7 @@ def _faults(top: _Object) -> Iterator[tuple[str, ErrorDetail]]:
 def _fault_in_text(text: str) -> ErrorDetail | None:
     if "\x00" in text:
         return ErrorDetail("NUL characters are not allowed.", "null_character")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         return ErrorDetail("Lone surrogates are not Unicode text.", "lone_surrogate")
     return None
 

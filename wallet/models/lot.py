@@ -51,7 +51,7 @@ class Lot(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["wallet", "source_kind", "source_id", "sequence"], name="one_lot_per_source"
+                fields=["source_kind", "source_id", "wallet", "sequence"], name="one_lot_per_source"
             ),
             models.CheckConstraint(name="lot_original_is_positive", condition=Q(original__gt=0)),
             models.CheckConstraint(name="lot_pending_is_not_negative", condition=Q(pending__gte=0)),
@@ -63,7 +63,6 @@ class Lot(models.Model):
             models.CheckConstraint(name="lot_has_a_source", condition=~Q(source_kind="")),
         ]
         indexes = [
-            models.Index(fields=["source_kind", "source_id"], name="lot_by_source"),
             # First in, first out over what is left; used-up lots leave this index.
             models.Index(
                 fields=["wallet", "created_at", "id"],

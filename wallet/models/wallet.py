@@ -26,7 +26,10 @@ class Wallet(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    holder = models.ForeignKey(AccountHolder, on_delete=models.PROTECT, related_name="wallets")
+    # The unique constraint on (holder, currency) is its index.
+    holder = models.ForeignKey(
+        AccountHolder, on_delete=models.PROTECT, related_name="wallets", db_index=False
+    )
     currency = models.CharField(max_length=3)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
