@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -26,9 +27,13 @@ def main() -> int:
         config = from_environment(os.environ, database=arguments.database)
         Path(arguments.database).parent.mkdir(parents=True, exist_ok=True)
         sandbox = Sandbox(config)
-        server = Server(arguments.host, arguments.port, App(sandbox))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, sqlite3.Error) as error:
         logger.error("%s", error)
+        return 2
+    try:
+        server = Server(arguments.host, arguments.port, App(sandbox))
+    except OSError as error:
+        logger.error("cannot listen on %s:%s: %s", arguments.host, arguments.port, error.strerror)
         return 2
     sandbox.base_url = config.public_url or f"http://{arguments.host}:{server.server_port}"
     stop = threading.Event()

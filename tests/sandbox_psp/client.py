@@ -1,7 +1,9 @@
 """A caller of the sandbox's API, and a receiver of its webhooks."""
 
+import contextlib
 import hmac
 import json
+import random
 import socket
 import threading
 import time
@@ -122,10 +124,12 @@ def wait_for(probe: Callable[[], Any], *, what: str, within_seconds: float = 5) 
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, from below the range that outgoing connections take theirs from."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(frozen=True, slots=True)
