@@ -38,6 +38,11 @@ _SCHEMES: tuple[tuple[str, str, frozenset[int]], ...] = (
     ("67", "67", frozenset(range(13, 20))),  # Maestro
 )
 
+_SCHEMES_BY_FIRST_DIGIT = {
+    first: tuple(scheme for scheme in _SCHEMES if scheme[0][0] <= first <= scheme[1][0])
+    for first in "123456789"
+}
+
 # Names made by machines, where digits stand between hexadecimal letters by chance.
 _MACHINE_NAMES = re.compile(
     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b(?=[0-9]*[a-f])[0-9a-f]{32,}\b", re.IGNORECASE
@@ -61,7 +66,7 @@ def is_card_number(digits: str) -> bool:
     """Whether these digits, nothing else, have a card scheme's prefix and length and a right check digit."""
     if not SHORTEST <= len(digits) <= LONGEST:
         return False
-    for lowest, highest, lengths in _SCHEMES:
+    for lowest, highest, lengths in _SCHEMES_BY_FIRST_DIGIT.get(digits[0], ()):
         if lowest <= digits[: len(lowest)] <= highest and len(digits) in lengths:
             return luhn_valid(digits)
     return False
@@ -112,7 +117,7 @@ def _joined(groups: list[str]) -> Iterator[str]:
     """Every run of neighbouring groups, joined, that has the length of a card number."""
     for start in range(len(groups)):
         candidate = ""
-        for group in groups[start:]:
+        for group in groups[start : start + LONGEST]:
             candidate += group
             if len(candidate) > LONGEST:
                 break
