@@ -86,9 +86,9 @@ def no_hook_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stack_maker(django_db_setup: None, django_db_blocker: Any) -> Iterator[StackMaker]:
+def stack_maker() -> Iterator[StackMaker]:
     """Makes whole systems, each on a database of its own; all are stopped at the end."""
-    maker = StackMaker(unblocked=django_db_blocker.unblock)
+    maker = StackMaker()
     try:
         yield maker
     finally:

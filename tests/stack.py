@@ -1,6 +1,6 @@
 """The whole system as separate processes, for tests that drive it by HTTP alone.
 
-Each stack has its own database (a copy of the migrated test database), broker number, sandbox PSP's file and
+Each stack has its own database (a copy of one that is migrated once), broker number, sandbox PSP's file and
 ports. The commands are the Procfile's, so that what is tested is what runs.
 """
 
@@ -10,8 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -117,23 +116,17 @@ class Stack:
 class StackMaker:
     """Makes stacks and takes them down."""
 
-    def __init__(self, *, unblocked: Callable[[], AbstractContextManager[None]]) -> None:
-        self._unblocked = unblocked
+    def __init__(self) -> None:
         self._stacks: list[Stack] = []
         self._databases: list[str] = []
+        self._sample = ""
 
     def make(self, name: str) -> Stack:
         """A running system with the sample shop, called `name` in its logs and database."""
-        folder = TEST.folder / "stacks" / f"{os.getpid()}-{name}"
-        logs = TEST.logs / name
-        for path in (folder, logs):
-            path.mkdir(parents=True, exist_ok=True)
-        for old in logs.glob("*.log"):
-            old.unlink()
-        stack = Stack(name=name, environment=self._environment(name, folder), logs=logs)
-        self._stacks.append(stack)
-        prepared = stack.manage("setup_sample")
-        assert prepared.returncode == 0, f"setup_sample failed:\n{prepared.stdout}{prepared.stderr}"
+        if not self._databases:
+            self._make_template()
+        stack = self._new(name, database=self._create(name, template=self._databases[0]))
+        Path(stack.environment["RUN_DIR"], "sample.json").write_text(self._sample)
         for process in procfile():
             if process not in LEFT_OUT:
                 stack.start(process)
@@ -153,33 +146,45 @@ class StackMaker:
                 drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
                 server.execute(drop.format(sql.Identifier(database)))
 
-    def _environment(self, name: str, folder: Path) -> dict[str, str]:
+    def _make_template(self) -> None:
+        """Migrate and make the sample once; each stack gets a copy, which takes a fraction of the time."""
+        stack = self._new("template", database=self._create("template", template="template1"))
+        prepared = stack.manage("prepare")
+        assert prepared.returncode == 0, f"manage.py prepare failed:\n{prepared.stdout}{prepared.stderr}"
+        self._sample = json.dumps(stack.sample)
+        self._stacks.remove(stack)
+
+    def _new(self, name: str, *, database: str) -> Stack:
+        folder = TEST.folder / "stacks" / f"{os.getpid()}-{name}"
+        logs = TEST.logs / name
+        for path in (folder, logs):
+            path.mkdir(parents=True, exist_ok=True)
+        for old in logs.glob("*.log"):
+            old.unlink()
         broker = f"/{1 + (os.getpid() + len(self._stacks)) % BROKER_NUMBERS}"
         redis_url = urlunsplit(urlsplit(settings.REDIS_URL)._replace(path=broker))
         redis.Redis.from_url(redis_url).flushdb()
         ports = {"WEB_PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
-        return (
+        environment = (
             dict(os.environ)
-            | {"DATABASE_URL": self._copy_database(name), "REDIS_URL": redis_url, "RUN_DIR": str(folder)}
+            | {"DATABASE_URL": _url(database), "REDIS_URL": redis_url, "RUN_DIR": str(folder)}
             | {"PYTHONUNBUFFERED": "1", "DATABASE_POOL_SIZE": "8"}
             | ports
             | addresses(ports)
         )
+        stack = Stack(name=name, environment=environment, logs=logs)
+        self._stacks.append(stack)
+        return stack
 
-    def _copy_database(self, name: str) -> str:
-        """A copy of the migrated test database; PostgreSQL copies only what nobody is connected to."""
-        with self._unblocked():
-            connection.close()
-            connection.close_pool()  # type: ignore[attr-defined]
-            source = connection.settings_dict
-            copy = f"{source['NAME']}_{name}"
-            with _server() as server:
-                names = {"copy": sql.Identifier(copy), "source": sql.Identifier(source["NAME"])}
-                server.execute(sql.SQL("DROP DATABASE IF EXISTS {copy} WITH (FORCE)").format(**names))
-                server.execute(sql.SQL("CREATE DATABASE {copy} TEMPLATE {source}").format(**names))
-        self._databases.append(copy)
-        login = f"{quote(source['USER'])}:{quote(source['PASSWORD'])}"
-        return f"postgres://{login}@{source['HOST']}:{source['PORT']}/{copy}"
+    def _create(self, name: str, *, template: str) -> str:
+        """A new database, a copy of `template`, to which nobody may be connected."""
+        database = f"{connection.settings_dict['NAME']}_{name}"
+        names = {"database": sql.Identifier(database), "template": sql.Identifier(template)}
+        with _server() as server:
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {database} WITH (FORCE)").format(**names))
+            server.execute(sql.SQL("CREATE DATABASE {database} TEMPLATE {template}").format(**names))
+        self._databases.append(database)
+        return database
 
 
 def procfile() -> dict[str, str]:
@@ -207,13 +212,11 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
+def _url(database: str) -> str:
+    server = connection.settings_dict
+    login = f"{quote(server['USER'])}:{quote(server['PASSWORD'])}"
+    return f"postgres://{login}@{server['HOST']}:{server['PORT']}/{database}"
+
+
 def _server() -> "psycopg.Connection[Any]":
-    source = connection.settings_dict
-    return psycopg.connect(
-        host=source["HOST"],
-        port=source["PORT"],
-        user=source["USER"],
-        password=source["PASSWORD"],
-        dbname="postgres",
-        autocommit=True,
-    )
+    return psycopg.connect(_url("postgres"), autocommit=True)
