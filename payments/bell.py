@@ -36,10 +36,12 @@ _silence = _Silence()
 
 PSP_CALLS = "psp_calls"
 INBOUND_WEBHOOKS = "inbound_webhooks"
+EXPIRIES = "expiries"
 
 BELLS: dict[str, Bell] = {
     PSP_CALLS: Bell(task="payments.tasks.call_psps", queue="psp"),
     INBOUND_WEBHOOKS: Bell(task="payments.tasks.handle_webhooks", queue="interactive"),
+    EXPIRIES: Bell(task="payments.tasks.expire_checkouts", queue="batch"),
 }
 
 

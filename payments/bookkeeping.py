@@ -7,9 +7,10 @@ entry has a reference that makes it once-only, so booking the same thing twice r
 |---|---|---|
 | capture of an order | psp receivable | seller pending, commission income |
 | success of an attempt whose order can no longer take it | psp receivable | unapplied receipts |
+| a call's answer was lost; what became of it is known | memo: in doubt; contra | memo: contra; in doubt |
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from moneyed import Money
 
 from ledger import chart, money
 from ledger.services import Entry, Leg, post_many
-from payments.models import AttemptLine, PaymentAttempt, PaymentOrder
+from payments.models import OperationTry, PaymentAttempt, PaymentOrder
 from wallet.services import NewLot, ensure_wallets, open_lots
 
 ORDER_LOT = "payment_order"
@@ -25,39 +26,30 @@ ORDER_LOT = "payment_order"
 
 
 def record_captures(
-    *,
-    attempt: PaymentAttempt,
-    orders: Sequence[PaymentOrder],
-    lines: Sequence[AttemptLine],
-    occurred_at: datetime,
+    *, attempt: PaymentAttempt, captured: Mapping[PaymentOrder, Money], occurred_at: datetime
 ) -> dict[UUID, int]:
-    """The PSP has taken these lines' amounts from the buyer: book each order's share, and give each seller a lot.
+    """The PSP has taken these amounts from the buyer: book each order's share, and give each seller a lot.
 
     Returns the journal entry of each order, by order id.
     """
-    by_order = {line.order_id: line for line in lines}
-    wallets = ensure_wallets((order.seller_id, attempt.amount.currency.code) for order in orders)
+    currency = attempt.amount.currency.code
+    wallets = ensure_wallets((order.seller_id, currency) for order in captured)
     entries: list[Entry] = []
     lots: list[NewLot] = []
-    for order in orders:
-        captured = by_order[order.id].amount
-        commission = money.portion(captured, order.commission_rate)
-        seller_share = captured - commission
-        wallet = wallets[order.seller_id, captured.currency.code]
-        reference = f"capture:{attempt.id}:{order.id}:1"
+    for order, amount in captured.items():
+        commission = money.portion(amount, order.commission_rate)
+        seller_share = amount - commission
+        wallet = wallets[order.seller_id, currency]
         entries.append(
             Entry(
-                reference=reference,
+                reference=f"capture:{attempt.id}:{order.id}:1",
                 kind="capture",
                 occurred_at=occurred_at,
                 description=f"Capture of order {order.payment_order_id}",
                 legs=_nonzero(
-                    Leg(
-                        chart.code("psp_receivable", captured.currency.code, psp=attempt.psp_account),
-                        captured,
-                    ),
+                    Leg(chart.code("psp_receivable", currency, psp=attempt.psp_account), amount),
                     Leg(wallet.pending_account, -seller_share),
-                    Leg(chart.code("commission_income", captured.currency.code), -commission),
+                    Leg(chart.code("commission_income", currency), -commission),
                 ),
                 forced=True,
             )
@@ -74,7 +66,7 @@ def record_captures(
             )
     posted = _post(entries)
     open_lots(lots)
-    return {order.id: entry_id for order, entry_id in zip(orders, posted, strict=True)}
+    return {order.id: entry_id for order, entry_id in zip(captured, posted, strict=True)}
 
 
 def record_unapplied_receipt(
@@ -97,6 +89,35 @@ def record_unapplied_receipt(
             )
         ]
     )[0]
+
+
+def record_doubt(*, operation_try: OperationTry, attempt: PaymentAttempt, occurred_at: datetime) -> None:
+    """The answer to a call was lost: until it is known, the amount stands in doubt, outside income and balance sheet."""
+    _post([_doubt_entry("doubt", operation_try, attempt, operation_try.amount, occurred_at)])
+
+
+def record_doubt_ended(
+    *, operation_try: OperationTry, attempt: PaymentAttempt, occurred_at: datetime
+) -> None:
+    """What became of the call is known, in the same commit as its outcome."""
+    _post([_doubt_entry("doubt_ended", operation_try, attempt, -operation_try.amount, occurred_at)])
+
+
+def _doubt_entry(
+    kind: str, operation_try: OperationTry, attempt: PaymentAttempt, amount: Money, occurred_at: datetime
+) -> Entry:
+    currency = amount.currency.code
+    return Entry(
+        reference=f"{kind}:{operation_try.id}:{operation_try.doubts}",
+        kind=kind,
+        occurred_at=occurred_at,
+        description=f"{operation_try.operation.capitalize()} of attempt {attempt.id}",
+        legs=(
+            Leg(chart.code("in_doubt", currency), amount),
+            Leg(chart.code("in_doubt_contra", currency), -amount),
+        ),
+        forced=True,
+    )
 
 
 def _nonzero(*legs: Leg) -> tuple[Leg, ...]:

@@ -86,6 +86,68 @@ class ChargeModeNotSupported(PaymentError):
     default_detail = "This token can be charged once only, so its orders cannot be charged one by one."
 
 
+class CaptureNotSupported(PaymentError):
+    status_code = 422
+    code = "capture_not_supported"
+    default_detail = "This method cannot reserve money first and take it later."
+
+
+class CaptureTogether(PaymentError):
+    status_code = 409
+    code = "capture_together"
+    default_detail = (
+        "These orders were authorised together, and their PSP captures only once: name all of them."
+    )
+
+
+class CancelTogether(PaymentError):
+    status_code = 409
+    code = "cancel_together"
+    default_detail = (
+        "These orders are being paid together: cancel the whole checkout, or wait for the result."
+    )
+
+
+class NotAuthorized(PaymentError):
+    status_code = 409
+    code = "not_authorized"
+    default_detail = "No money is reserved for this order that could be captured."
+
+
+class CaptureExceedsOrder(PaymentError):
+    status_code = 422
+    code = "capture_exceeds_order"
+    default_detail = "More than the order's amount cannot be captured."
+
+
+class CallInProgress(PaymentError):
+    status_code = 409
+    code = "payment_in_progress"
+    default_detail = "The PSP is being asked something about this payment; ask again in a moment."
+    retry_after = 2
+
+
+class NotCancelable(PaymentError):
+    status_code = 409
+    code = "not_cancelable"
+    default_detail = "This order is final."
+
+
+class CheckoutClosed(PaymentError):
+    status_code = 409
+    code = "checkout_closed"
+    default_detail = "This checkout is paid, failed, expired or canceled."
+
+
+class AttemptOpen(PaymentError):
+    status_code = 409
+    code = "attempt_open"
+    default_detail = (
+        "An earlier attempt may still take the money; it is being called off. Try again in a moment."
+    )
+    retry_after = 2
+
+
 class WebhookForged(PaymentError):
     status_code = 400
     code = "webhook_not_verified"

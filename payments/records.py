@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from payments.models import Fact, OutboxEvent, PaymentAttempt, PaymentEvent, PaymentOrder, StateHistory
 from payments.representation import order_representation
@@ -34,13 +33,13 @@ def store_steps(steps: Sequence[StateHistory]) -> None:
     StateHistory.objects.bulk_create(steps)
 
 
-def announce(orders: Sequence[PaymentOrder], *, checkout_id: str, event_id: UUID, at: datetime) -> None:
+def announce(orders: Sequence[PaymentOrder], *, event: PaymentEvent, at: datetime) -> None:
     """Write the news of orders that changed to the outbox, in the same commit as the change."""
     OutboxEvent.objects.bulk_create(
         OutboxEvent(
-            event_id=event_id,
+            event=event,
             event_type=f"payment_order.{_word(order)}",
-            payload=order_representation(order, checkout_id=checkout_id),
+            payload=order_representation(order, checkout_id=event.checkout_id),
             created_at=at,
         )
         for order in orders

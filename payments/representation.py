@@ -32,12 +32,23 @@ def order_representation(order: PaymentOrder, *, checkout_id: str) -> dict[str, 
         "payment_order_status": order.status,
         "pending_reason": order.pending_reason or None,
         "failure_code": order.failure_code or None,
+        "last_failure_code": order.last_failure_code or None,
         "captured_amount": amount_text(order.captured),
         "refunded_amount": amount_text(order.refunded),
         "ledger_updated": order.ledger_updated,
         "wallet_updated": order.wallet_updated,
         "created_at": time_text(order.created_at),
         "completed_at": time_text(order.completed_at),
+    }
+
+
+def order_detail(order: PaymentOrder) -> dict[str, Any]:
+    """One payment order with its buyer and seller. `order.event` and `order.seller` must be loaded."""
+    return {
+        **order_representation(order, checkout_id=order.event.checkout_id),
+        "is_payment_done": order.status == OrderStatus.SUCCESS,
+        "buyer_info": order.event.buyer_info,
+        "seller_info": {"seller_account": order.seller.reference, "name": order.seller.name},
     }
 
 

@@ -20,6 +20,7 @@ class OrderStatus(TextChoices):
 class PendingReason(TextChoices):
     """Whom an order that is not final waits for."""
 
+    AWAITING_BUYER = "awaiting_buyer"
     SUBMITTED = "submitted"
     REQUIRES_ACTION = "requires_action"
     PSP_REVIEW = "psp_review"

@@ -7,21 +7,23 @@ import structlog
 from celery import shared_task
 
 from ledger.boundary import boundary
-from payments.bell import BELLS, INBOUND_WEBHOOKS, PSP_CALLS
+from payments.bell import BELLS, EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS
 from payments.facts import apply_fact
-from payments.models import FactSource, InboundWebhook, Verdict
+from payments.models import FactSource, InboundWebhook, Operation, Verdict
 from payments.psp.base import (
     ChargeRequest,
     InboundEvent,
     Outcome,
+    Psp,
     PspError,
     PspHasNothing,
     PspNotReached,
     PspRefused,
+    QueryRequest,
     Report,
 )
 from payments.psp.registry import adapter
-from payments.services import calls, inbound
+from payments.services import calls, expiry, inbound
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +53,10 @@ def _work(claim: calls.Claim) -> None:
 
 def _perform(call: calls.Call) -> calls.Call | None:
     """Say one thing to a PSP and write down what came of it; returns what to say next, if anything."""
-    sending = isinstance(call.request, ChargeRequest)
-    name = f"{call.psp_account}:{'charge' if sending else 'query'}"
+    name = f"{call.psp_account}:{call.operation}"
     try:
-        psp = adapter(call.psp_account)
         boundary(f"psp:send:{name}")
-        report = (
-            psp.charge(call.request) if isinstance(call.request, ChargeRequest) else psp.query(call.request)
-        )
+        report = _say(adapter(call.psp_account), call)
         boundary(f"psp:received:{name}")
     except PspNotReached as error:
         calls.record_not_reached(
@@ -66,9 +64,9 @@ def _perform(call: calls.Call) -> calls.Call | None:
         )
         return None
     except PspHasNothing:
-        return calls.record_nothing_found(call.claim)
+        return calls.after_query(call.claim, found=False)
     except PspRefused as error:
-        if not sending:  # A refused question tells nothing about the charge.
+        if call.is_query:  # A refused question tells nothing about what we asked about.
             calls.record_doubt(call.claim, error_class=error.error_class, detail=error.detail)
             return None
         report = _refusal(call, error)
@@ -81,19 +79,37 @@ def _perform(call: calls.Call) -> calls.Call | None:
         return None
     fact = apply_fact(
         psp_account=call.psp_account,
-        source=FactSource.ANSWER if sending else FactSource.QUERY,
+        source=FactSource.QUERY if call.is_query else FactSource.ANSWER,
         report=report,
         about=call.attempt_id,
     )
     if fact.verdict == Verdict.CONTRADICTS:
         # The PSP answered about something else than we asked: what became of ours is not known.
         calls.record_doubt(call.claim, error_class="contradiction", detail=fact.reason)
-    return None
+        return None
+    return calls.after_query(call.claim, found=True) if call.is_query else None
+
+
+def _say(psp: Psp, call: calls.Call) -> Report:
+    match call.request:
+        case ChargeRequest():
+            return psp.charge(call.request)
+        case QueryRequest():
+            return psp.query(call.request)
+    match call.operation:
+        case Operation.CONFIRM:
+            return psp.confirm(call.request)
+        case Operation.CAPTURE:
+            return psp.capture(call.request)
+        case Operation.CANCEL:
+            return psp.cancel(call.request)
+    raise AssertionError(f"nobody knows how to {call.operation}")
 
 
 def _refusal(call: calls.Call, error: PspRefused) -> Report:
+    outcomes = {Operation.CAPTURE: Outcome.CAPTURE_REFUSED, Operation.CANCEL: Outcome.CANCEL_REFUSED}
     return Report(
-        outcome=Outcome.REFUSED,
+        outcome=outcomes.get(Operation(call.operation), Outcome.REFUSED),
         dedup_key=f"{call.claim.try_id}:refused",
         reference=str(call.attempt_id),
         decline_code=error.code,
@@ -125,3 +141,15 @@ def _handle(webhook: InboundWebhook) -> None:
     for report in reports:
         apply_fact(psp_account=webhook.psp_account, source=FactSource.WEBHOOK, report=report)
     inbound.record_handled(webhook.id)
+
+
+@shared_task(name=BELLS[EXPIRIES].task, ignore_result=True)
+def expire_checkouts() -> None:
+    """Close checkouts whose time is over."""
+    while expiry.close_finished(limit=1000) == 1000:
+        pass
+    for event_id in expiry.due_checkouts(limit=500):
+        try:
+            expiry.expire_checkout(event_id)
+        except Exception:  # One checkout that cannot be closed must not keep the others open.
+            log.exception("expiry_failed", event_id=str(event_id))

@@ -3,6 +3,7 @@
 Importing this module never starts anything.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,9 @@ PASSWORD_HASHERS = [
 # Personal data, PSP tokens and client actions are encrypted in their columns; the first key encrypts, all decrypt.
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[])
 FIELD_DIGEST_KEY = env.str("FIELD_DIGEST_KEY", default="")
+
+CHECKOUT_LIFE = timedelta(hours=env.float("CHECKOUT_LIFE_HOURS", default=24))
+"""How long a checkout takes new attempts."""
 
 PAYMENT_PROVIDERS: dict[str, dict[str, Any]] = {
     "sandbox": {

@@ -39,6 +39,7 @@ _FIRST: dict[str, Any] = {
     "payment_order_status": "SUCCESS",
     "pending_reason": None,
     "failure_code": None,
+    "last_failure_code": None,
     "captured_amount": "40.00",
     "refunded_amount": "0.00",
     "ledger_updated": True,

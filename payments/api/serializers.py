@@ -124,14 +124,71 @@ class NewOrderSerializer(StrictSerializer):
         return {**attrs, "amount": amount}
 
 
-class NewPaymentSerializer(StrictSerializer):
-    """`POST /v1/payments`: a checkout and how it is paid."""
+class MethodSerializer(StrictSerializer):
+    """How to pay, in one of two forms."""
+
+    credit_card_info = CreditCardInfoSerializer(required=False)
+    payment_method = PaymentMethodSerializer(required=False)
+    method_required = False
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        given = [name for name in ("credit_card_info", "payment_method") if name in attrs]
+        if len(given) > 1 or (self.method_required and not given):
+            detail = "Send exactly one of credit_card_info and payment_method."
+            raise serializers.ValidationError(
+                {"payment_method": [ErrorDetail(detail, "one_method_required")]}
+            )
+        return attrs
+
+    def method_and_token(self) -> tuple[str, str]:
+        """The type of the method and its token; both empty when the buyer will choose."""
+        data: Mapping[str, Any] = self.validated_data
+        if "payment_method" in data:
+            return data["payment_method"]["type"], data["payment_method"]["token"]
+        if "credit_card_info" in data:
+            return "card", data["credit_card_info"]["token"]
+        return "", ""
+
+
+class NewAttemptSerializer(MethodSerializer):
+    """`POST /v1/checkouts/{id}/attempts`."""
+
+    method_required = True
+
+
+class CaptureSerializer(StrictSerializer):
+    """`POST /v1/payments/{id}/capture`."""
+
+    amount = AmountField(
+        required=False, max_length=40, trim_whitespace=False, help_text="Without it, all of the order."
+    )
+
+
+class CheckoutCaptureLineSerializer(CaptureSerializer):
+    """One order of a joint capture."""
+
+    payment_order_id = CallerIdField()
+
+
+class CheckoutCaptureSerializer(StrictSerializer):
+    """`POST /v1/checkouts/{id}/capture`."""
+
+    payment_orders = CheckoutCaptureLineSerializer(  # type: ignore[call-arg]
+        many=True, allow_empty=False, max_length=MOST_ORDERS
+    )
+
+
+class NewPaymentSerializer(MethodSerializer):
+    """`POST /v1/payments`: a checkout and how it is paid; without a method, the buyer chooses later."""
 
     checkout_id = CallerIdField()
     buyer_info = BuyerInfoSerializer()
-    credit_card_info = CreditCardInfoSerializer(required=False)
-    payment_method = PaymentMethodSerializer(required=False)
     charge = StrictChoiceField(choices=ChargeMode.choices, default=ChargeMode.PER_CHECKOUT)
+    capture = StrictChoiceField(
+        choices=["automatic", "manual"],
+        default="automatic",
+        help_text="manual: only reserve the money, until you capture it.",
+    )
     return_url = StrictCharField(required=False, max_length=2000)
     payment_orders = NewOrderSerializer(many=True, allow_empty=False, max_length=MOST_ORDERS)  # type: ignore[call-arg]
 
@@ -166,28 +223,16 @@ class NewPaymentSerializer(StrictSerializer):
             raise serializers.ValidationError(errors)
         return value
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("credit_card_info" in attrs) == ("payment_method" in attrs):
-            raise serializers.ValidationError(
-                {
-                    "payment_method": [
-                        ErrorDetail(
-                            "Send exactly one of credit_card_info and payment_method.", "one_method_required"
-                        )
-                    ]
-                }
-            )
-        return attrs
-
     def checkout(self) -> NewCheckout:
         """The validated request as the service takes it."""
         data: Mapping[str, Any] = self.validated_data
-        method = data.get("payment_method") or {"type": "card", **data.get("credit_card_info", {})}
+        method, token = self.method_and_token()
         return NewCheckout(
             checkout_id=data["checkout_id"],
             buyer_info=dict(data["buyer_info"]),
-            method=method["type"],
-            token=method["token"],
+            method=method,
+            token=token,
+            manual_capture=data["capture"] == "manual",
             charge=data["charge"],
             return_url=data.get("return_url", ""),
             orders=[
@@ -228,6 +273,9 @@ class OrderSerializer(serializers.Serializer[Any]):
     payment_order_status = serializers.ChoiceField(choices=OrderStatus.choices)
     pending_reason = serializers.ChoiceField(choices=PendingReason.choices, allow_null=True)
     failure_code = serializers.CharField(allow_null=True)
+    last_failure_code = serializers.CharField(
+        allow_null=True, help_text="Why the last attempt failed, while the buyer may try again."
+    )
     captured_amount = AmountField()
     refunded_amount = AmountField()
     ledger_updated = serializers.BooleanField()

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from payments.api import views
+from payments.api import actions, views
 from wallet.api.converters import CallerIdConverter
 
 register_converter(CallerIdConverter, "caller_id")
@@ -11,6 +11,19 @@ urlpatterns = [
     path("payments", views.PaymentsView.as_view(), name="payments"),
     path("payments/<caller_id:payment_order_id>", views.PaymentView.as_view(), name="payment"),
     path("checkouts/<caller_id:checkout_id>", views.CheckoutView.as_view(), name="checkout"),
+    path("payments/<caller_id:payment_order_id>/capture", actions.CaptureView.as_view(), name="capture"),
+    path("payments/<caller_id:payment_order_id>/cancel", actions.CancelView.as_view(), name="cancel"),
+    path(
+        "checkouts/<caller_id:checkout_id>/capture",
+        actions.CheckoutCaptureView.as_view(),
+        name="checkout_capture",
+    ),
+    path(
+        "checkouts/<caller_id:checkout_id>/cancel",
+        actions.CheckoutCancelView.as_view(),
+        name="checkout_cancel",
+    ),
+    path("checkouts/<caller_id:checkout_id>/attempts", actions.AttemptsView.as_view(), name="attempts"),
     path("sellers", views.SellersView.as_view(), name="sellers"),
     path("sellers/<caller_id:seller_account>", views.SellerView.as_view(), name="seller"),
 ]

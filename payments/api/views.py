@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from payments.api import examples
+from payments.api.caller import calling_shop, idempotency_key
 from payments.api.schema import refusals
 from payments.api.serializers import (
     CheckoutSerializer,
@@ -18,13 +19,10 @@ from payments.api.serializers import (
     SellerPageSerializer,
     SellerSerializer,
 )
-from payments.models import ApiKey, Shop
-from payments.representation import order_representation, time_text
+from payments.representation import order_detail, time_text
 from payments.services import checkouts, sellers
-from payments.states import OrderStatus
 from wallet.models import AccountHolder
 
-LONGEST_IDEMPOTENCY_KEY = 255
 SELLERS_PER_PAGE = 100
 
 
@@ -65,11 +63,11 @@ class PaymentsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Create a checkout. 201 when it is new, 200 with its latest status when the same one is posted again."""
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         serializer = NewPaymentSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         answer = checkouts.create_checkout(
-            shop=_shop(request), new=serializer.checkout(), idempotency_key=key
+            shop=calling_shop(request), new=serializer.checkout(), idempotency_key=key
         )
         headers = {"Idempotency-Replayed": "true"} if answer.replayed else {}
         return Response(answer.body, status=answer.status_code, headers=headers)
@@ -88,15 +86,8 @@ class PaymentView(APIView):
     )
     def get(self, request: Request, payment_order_id: str) -> Response:
         """A payment order as it is now, with its buyer and seller."""
-        order = checkouts.read_order(shop=_shop(request), payment_order_id=payment_order_id)
-        return Response(
-            {
-                **order_representation(order, checkout_id=order.event.checkout_id),
-                "is_payment_done": order.status == OrderStatus.SUCCESS,
-                "buyer_info": order.event.buyer_info,
-                "seller_info": {"seller_account": order.seller.reference, "name": order.seller.name},
-            }
-        )
+        order = checkouts.read_order(shop=calling_shop(request), payment_order_id=payment_order_id)
+        return Response(order_detail(order))
 
 
 class CheckoutView(APIView):
@@ -112,7 +103,7 @@ class CheckoutView(APIView):
     )
     def get(self, request: Request, checkout_id: str) -> Response:
         """A checkout with all its payment orders as they are now."""
-        return Response(checkouts.read_checkout(shop=_shop(request), checkout_id=checkout_id))
+        return Response(checkouts.read_checkout(shop=calling_shop(request), checkout_id=checkout_id))
 
 
 class SellersView(APIView):
@@ -176,22 +167,6 @@ class SellerView(APIView):
     def get(self, request: Request, seller_account: str) -> Response:
         """A seller with its terms."""
         return Response(_seller(sellers.read_seller(seller_account)))
-
-
-def _shop(request: Request) -> Shop:
-    """The calling shop; HasScope has made sure that there is one."""
-    key = request.auth
-    assert isinstance(key, ApiKey) and key.shop is not None
-    return key.shop
-
-
-def _idempotency_key(request: Request) -> str:
-    key = request.headers.get("Idempotency-Key", "")
-    if len(key) > LONGEST_IDEMPOTENCY_KEY or not (key.isascii() and key.isprintable()):
-        raise ValidationError(
-            {"Idempotency-Key": [ErrorDetail("At most 255 printable ASCII characters.", "invalid")]}
-        )
-    return key
 
 
 def _seller(seller: AccountHolder) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from payments.models.discrepancy import Discrepancy, DiscrepancyKind
 from payments.models.fact import Fact, FactSource, Verdict
 from payments.models.idempotency_key import IdempotencyKey
 from payments.models.inbound_webhook import InboundWebhook
-from payments.models.operation_try import Operation, OperationTry
+from payments.models.operation_try import Operation, OperationTry, TryLine
 from payments.models.outbox_event import OutboxEvent
 from payments.models.payment_attempt import AttemptLine, PaymentAttempt
 from payments.models.payment_event import ChargeMode, PaymentEvent
@@ -32,5 +32,6 @@ __all__ = [
     "SellerTerms",
     "Shop",
     "StateHistory",
+    "TryLine",
     "Verdict",
 ]

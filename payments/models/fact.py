@@ -40,6 +40,9 @@ class Fact(models.Model):
     psp_reference = models.CharField(max_length=255, blank=True, default="")
     currency = models.CharField(max_length=3, null=True)
     amount = OptionalMoneyColumn()
+    """What the payment object is for."""
+    captured = OptionalMoneyColumn()
+    """What had been taken from the buyer when this was said."""
     occurred_at = models.DateTimeField()
     """When it happened in the world, as the PSP says; else when we heard."""
     verdict = models.CharField(max_length=16, choices=Verdict.choices)

@@ -1,5 +1,7 @@
 """Each call to a PSP is a row, committed before the call."""
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
 from django_fsm import FSMField, FSMModelMixin, transition
@@ -8,14 +10,29 @@ from ledger import clock
 from ledger.ids import uuid7
 from payments.models.due_work import DueWork
 from payments.models.payment_attempt import PaymentAttempt
-from payments.models.triggers import fixed, never_deleted, state_machine
+from payments.models.payment_order import PaymentOrder
+from payments.models.triggers import append_only, fixed, never_deleted, state_machine
 from payments.states import TRY_EDGES, TryStatus, sources
+from wallet.models.money_column import MoneyColumn
 
 
 class Operation(models.TextChoices):
     """What a PSP is asked to do."""
 
     CHARGE = "charge"
+    CONFIRM = "confirm"
+    CAPTURE = "capture"
+    CANCEL = "cancel"
+
+
+class OperationTryQuerySet(models.QuerySet["OperationTry"]):
+    """Questions about tries."""
+
+    def open_or_due(self, attempt_id: UUID) -> "OperationTryQuerySet":
+        """The tries of an attempt that have no answer or will be looked at again, oldest first."""
+        return self.filter(
+            Q(next_try_at__isnull=False) | ~Q(status=TryStatus.ANSWERED), attempt_id=attempt_id
+        ).order_by("id")
 
 
 class OperationTry(FSMModelMixin, DueWork):
@@ -24,24 +41,50 @@ class OperationTry(FSMModelMixin, DueWork):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     operation = models.CharField(max_length=16, choices=Operation.choices)
     attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="operation_tries")
+    currency = models.CharField(max_length=3)
+    amount = MoneyColumn()
+    """What it is about: the attempt's amount, or what is to be captured."""
+    final = models.BooleanField(default=True)
+    """For a capture: whether what is not captured is released."""
+    reason = models.CharField(max_length=80, blank=True, default="")
+    """For a cancellation: the failure code that the orders get."""
     status = FSMField(max_length=16, choices=TryStatus.choices, default=TryStatus.CREATED, protected=True)
     first_sent_at = models.DateTimeField(null=True, blank=True)
     """When the PSP first heard of the key: the key's life counts from here."""
     sends = models.PositiveIntegerField(default=0)
+    doubts = models.PositiveIntegerField(default=0)
+    """How often its answer was lost."""
     queries = models.PositiveIntegerField(default=0)
     """Questions since the last answer, which set the pace of the next."""
     answered_at = models.DateTimeField(null=True, blank=True)
     error_class = models.CharField(max_length=40, blank=True, default="")
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
+    objects = OperationTryQuerySet.as_manager()
+
+    PROGRESS = (
+        "status",
+        "first_sent_at",
+        "sends",
+        "doubts",
+        "queries",
+        "answered_at",
+        "error_class",
+        "last_error",
+        "next_try_at",
+        "claim_token",
+    )
+    """What changes in the life of a call."""
+
     class Meta:
         verbose_name_plural = "operation tries"
         constraints = [
             models.UniqueConstraint(
-                fields=["attempt", "operation"],
+                fields=["attempt"],
                 condition=~Q(status=TryStatus.ANSWERED),
-                name="one_open_try_per_operation",
+                name="one_open_try_per_attempt",
             ),
+            models.CheckConstraint(name="try_amount_is_positive", condition=Q(amount__gt=0)),
             models.CheckConstraint(
                 name="try_sent_has_its_time",
                 condition=Q(status=TryStatus.CREATED)
@@ -63,12 +106,22 @@ class OperationTry(FSMModelMixin, DueWork):
         ]
         triggers = [
             *state_machine("status", TRY_EDGES, TryStatus.CREATED),
-            fixed("operation", "attempt_id", "created_at"),
+            fixed("operation", "attempt_id", "amount", "currency", "final", "reason", "created_at"),
             *never_deleted(),
         ]
 
     def __str__(self) -> str:
         return f"{self.operation} {self.id}"
+
+    @property
+    def moves_money(self) -> bool:
+        """Whether losing its answer leaves money in doubt. A cancellation only ever frees money."""
+        return self.operation != Operation.CANCEL
+
+    @property
+    def in_money_doubt(self) -> bool:
+        """Whether the memo accounts hold its amount now."""
+        return self.status == TryStatus.UNKNOWN and self.moves_money
 
     @transition(field=status, source=sources(TRY_EDGES, TryStatus.SENT), target=TryStatus.SENT)
     def send(self) -> None:
@@ -84,3 +137,25 @@ class OperationTry(FSMModelMixin, DueWork):
     @transition(field=status, source=sources(TRY_EDGES, TryStatus.UNKNOWN), target=TryStatus.UNKNOWN)
     def doubt(self) -> None:
         """The call's answer was lost."""
+        self.doubts += 1
+        self.queries = 0
+
+
+class TryLine(models.Model):
+    """What one capture is to take for one order."""
+
+    id = models.BigAutoField(primary_key=True)
+    operation_try = models.ForeignKey(OperationTry, on_delete=models.PROTECT, related_name="lines")
+    order = models.ForeignKey(PaymentOrder, on_delete=models.PROTECT, related_name="try_lines")
+    currency = models.CharField(max_length=3)
+    amount = MoneyColumn()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["operation_try", "order"], name="one_line_per_try_and_order"),
+            models.CheckConstraint(name="try_line_amount_is_positive", condition=Q(amount__gt=0)),
+        ]
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return f"{self.operation_try_id}: {self.amount}"

@@ -2,7 +2,7 @@
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django_fsm import FSMField, FSMModelMixin, transition
 
 from ledger import clock
@@ -30,6 +30,10 @@ class PaymentAttempt(FSMModelMixin, models.Model):
     currency = models.CharField(max_length=3)
     amount = MoneyColumn()
     """The sum of its lines."""
+    captured = MoneyColumn()
+    """What the PSP has taken of it so far."""
+    manual_capture = models.BooleanField(default=False)
+    """Whether the money is only reserved until the shop asks for it."""
     status = FSMField(
         max_length=16, choices=AttemptStatus.choices, default=AttemptStatus.CREATED, protected=True
     )
@@ -44,6 +48,14 @@ class PaymentAttempt(FSMModelMixin, models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(name="attempt_amount_is_positive", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="attempt_captured_within_amount",
+                condition=Q(captured__gte=0, captured__lte=F("amount")),
+            ),
+            models.CheckConstraint(
+                name="attempt_success_has_captured",
+                condition=~Q(status=AttemptStatus.SUCCEEDED) | Q(captured__gt=0),
+            ),
             models.UniqueConstraint(
                 fields=["psp_account", "psp_reference"],
                 condition=~Q(psp_reference=""),
@@ -52,7 +64,7 @@ class PaymentAttempt(FSMModelMixin, models.Model):
         ]
         triggers = [
             *state_machine("status", ATTEMPT_EDGES, AttemptStatus.CREATED),
-            fixed("event_id", "psp_account", "method", "amount", "currency", "created_at"),
+            fixed("event_id", "psp_account", "method", "amount", "currency", "manual_capture", "created_at"),
             pgtrigger.Trigger(
                 name="keeps_lines_live",
                 operation=pgtrigger.UpdateOf("status"),

@@ -1,6 +1,7 @@
 """One checkout."""
 
 from django.db import models
+from django.db.models import Q
 
 from ledger import clock
 from ledger.ids import uuid7
@@ -31,9 +32,26 @@ class PaymentEvent(models.Model):
     return_url = models.CharField(max_length=2000, blank=True, default="")
     content_digest = models.BinaryField(max_length=32)
     """SHA-256 of the request that created it: the same checkout_id with other content is refused."""
+    buyer_chooses = models.BooleanField(default=False)
+    """Created without a payment method: the buyer may try several, until it is closed."""
+    manual_capture = models.BooleanField(default=False)
+    """The money is only reserved until the shop captures it."""
+    expires_at = models.DateTimeField()
+    """From then on no new attempt is made."""
+    expiry_due_at = models.DateTimeField(null=True, blank=True)
+    """When to look whether something of it must still be called off; empty when nothing is left to expire."""
+    closed_at = models.DateTimeField(null=True, blank=True)
+    """When it was closed to new attempts: expired or canceled."""
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["expiry_due_at"],
+                condition=Q(expiry_due_at__isnull=False),
+                name="payment_event_expiry",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["shop", "checkout_id"], name="one_checkout_per_shop_id")
         ]
@@ -44,3 +62,8 @@ class PaymentEvent(models.Model):
 
     def __str__(self) -> str:
         return self.checkout_id
+
+    @property
+    def takes_another_method(self) -> bool:
+        """Whether the buyer may try again when an attempt fails."""
+        return self.buyer_chooses and self.closed_at is None

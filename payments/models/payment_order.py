@@ -52,6 +52,8 @@ class PaymentOrder(FSMModelMixin, models.Model):
     pending_reason = models.CharField(max_length=20, choices=PendingReason.choices, blank=True, default="")
     failure_code = models.CharField(max_length=80, blank=True, default="")
     """Why it failed: `declined:<code>`, `refused:<code>`, `expired`, `canceled`."""
+    last_failure_code = models.CharField(max_length=80, blank=True, default="")
+    """Why the last attempt failed, while the buyer may still try another."""
     ledger_updated = models.BooleanField(default=False)
     wallet_updated = models.BooleanField(default=False)
     capture_entry = models.OneToOneField(

@@ -29,6 +29,11 @@ class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
     REFUSED = "refused"
+    """The PSP refused the request for a charge itself."""
+    CAPTURE_REFUSED = "capture_refused"
+    """The PSP will not capture now; the authorisation stands."""
+    CANCEL_REFUSED = "cancel_refused"
+    """The PSP will not cancel now; nothing has changed."""
     CANCELED = "canceled"
     EXPIRED = "expired"
 
@@ -45,7 +50,9 @@ class Report:
     psp_reference: str = ""
     """The PSP's id of the payment object."""
     amount: Money | None = None
-    """What the outcome is about: the amount charged when succeeded, reserved when authorized, asked for otherwise."""
+    """What the payment object is for: what we asked for when it was made."""
+    captured: Money | None = None
+    """What has been taken from the buyer so far, all captures together. None: `amount` when succeeded, else nothing."""
     occurred_at: datetime | None = None
     decline_code: str = ""
     client_action: Mapping[str, Any] | None = None
@@ -65,10 +72,26 @@ class ChargeRequest:
     method: str
     token: str
     capture: bool = True
+    """False: only reserve the money."""
+    confirm: bool = True
+    """False, where the PSP can: make the payment object and move nothing, so that losing the answer costs nothing."""
     return_url: str = ""
     description: str = ""
     callback_token: str = ""
     """For PSPs that sign nothing: an unguessable part of the callback's address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpRequest:
+    """Ask a PSP to go on with a payment object that it has: confirm it, capture some of it, or cancel it."""
+
+    key: UUID
+    attempt_id: UUID
+    psp_reference: str
+    amount: Money
+    """What to capture; the whole amount for a confirmation or a cancellation."""
+    final: bool = True
+    """Whether what is not captured now is released."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +165,18 @@ class Psp(Protocol):
 
     def charge(self, request: ChargeRequest) -> Report:
         """Start or repeat a charge under its key. Raises PspNotReached, PspRefused, PspUncertain."""
+        ...
+
+    def confirm(self, request: FollowUpRequest) -> Report:
+        """Start a payment object that was made unconfirmed. Only for PSPs with the capability `confirm`."""
+        ...
+
+    def capture(self, request: FollowUpRequest) -> Report:
+        """Take reserved money. Only for PSPs with the capability `manual_capture`."""
+        ...
+
+    def cancel(self, request: FollowUpRequest) -> Report:
+        """Call off a payment that has not succeeded, or release what is reserved. Capability `cancel`."""
         ...
 
     def query(self, request: QueryRequest) -> Report:

@@ -1,6 +1,6 @@
 """What each PSP can do, as data. Services choose from it without importing an adapter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -21,6 +21,8 @@ class Capabilities:
     """Tokens that may be charged more than once begin with one of these."""
     idempotency_key_life: timedelta | None = None
     """How long the PSP honours a key, with a margin; None: it honours none, so only queries may follow a lost answer."""
+    confirm: bool = False
+    """A charge is made unconfirmed, its id committed, then confirmed: a lost creation cannot have moved money."""
     manual_capture: bool = False
     multicapture: bool = False
     cancel: bool = False
@@ -53,8 +55,9 @@ CAPABILITIES: dict[str, Capabilities] = {
 
 
 def of(psp_account: str) -> Capabilities:
-    """The capabilities of a configured PSP account."""
-    return CAPABILITIES[settings.PAYMENT_PROVIDERS[psp_account]["BACKEND"]]
+    """The capabilities of a configured PSP account; a provider's CAPABILITIES setting changes some of its kind's."""
+    provider = settings.PAYMENT_PROVIDERS[psp_account]
+    return replace(CAPABILITIES[provider["BACKEND"]], **provider.get("CAPABILITIES", {}))
 
 
 def choose(*, method: str, total: Money) -> str | None:

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from moneyed import Money
-
 from ledger import clock, money
 from ledger.errors import LedgerError
 from payments.errors import WebhookForged, WebhookUnreadable
 from payments.psp.base import (
     ChargeRequest,
+    FollowUpRequest,
     InboundEvent,
     InboundRequest,
     Outcome,
@@ -94,11 +93,35 @@ class SandboxPsp:
                 "currency": request.amount.currency.code,
                 "source": request.token,
                 "capture": request.capture,
+                "confirm": request.confirm,
                 "reference": str(request.attempt_id),
                 "description": request.description,
                 **({"return_url": request.return_url} if request.return_url else {}),
                 "metadata": {"try_id": str(request.key)},
             },
+        )
+        if answer.status == 402:
+            return self._report(answer.body.get("payment"), source="answer")
+        self._raise_unless_ok(answer)
+        return self._report(answer.body, source="answer")
+
+    def confirm(self, request: FollowUpRequest) -> Report:
+        """POST /v1/payments/{id}/confirm."""
+        return self._follow_up("confirm", request, {})
+
+    def capture(self, request: FollowUpRequest) -> Report:
+        """POST /v1/payments/{id}/capture, of a part or of all that is left."""
+        return self._follow_up(
+            "capture", request, {"amount": money.to_minor(request.amount), "final": request.final}
+        )
+
+    def cancel(self, request: FollowUpRequest) -> Report:
+        """POST /v1/payments/{id}/cancel."""
+        return self._follow_up("cancel", request, {})
+
+    def _follow_up(self, verb: str, request: FollowUpRequest, body: Mapping[str, Any]) -> Report:
+        answer = self._exchange(
+            "POST", f"/v1/payments/{request.psp_reference}/{verb}", key=str(request.key), json=body
         )
         if answer.status == 402:
             return self._report(answer.body.get("payment"), source="answer")
@@ -158,16 +181,18 @@ class SandboxPsp:
         """
         try:
             outcome = OUTCOMES[payment["status"]]
-            currency = payment["currency"]
-            minor = payment["amount_captured"] if outcome is Outcome.SUCCEEDED else payment["amount"]
-            amount: Money = money.from_minor(minor, currency)
+            currency, minor, captured = payment["currency"], payment["amount"], payment["amount_captured"]
+            if captured and outcome in (Outcome.CANCELED, Outcome.EXPIRED):
+                outcome = Outcome.SUCCEEDED  # Part was captured before: what ended is only the rest.
             action = payment.get("next_action")
             return Report(
                 outcome=outcome,
-                dedup_key=dedup_key or f"{payment['id']}:{outcome}:{minor}:{currency}:{payment['reference']}",
+                dedup_key=dedup_key
+                or f"{payment['id']}:{outcome}:{minor}:{captured}:{currency}:{payment['reference']}",
                 reference=str(payment["reference"]),
                 psp_reference=str(payment["id"]),
-                amount=amount,
+                amount=money.from_minor(minor, currency),
+                captured=money.from_minor(captured, currency),
                 occurred_at=datetime.fromtimestamp(payment["updated"], UTC),
                 decline_code=str(payment.get("decline_code") or ""),
                 client_action=dict(action) if isinstance(action, dict) else None,

@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 
 from ledger import clock
-from payments import records, retries
-from payments.facts import LockedAttempt, lock_attempt, move_attempt
-from payments.models import Operation, OperationTry, PaymentAttempt, StateHistory
+from payments import bookkeeping, retries
+from payments.facts import LockedAttempt, Moves, lock_attempt
+from payments.models import Operation, OperationTry
 from payments.psp import capabilities
-from payments.psp.base import ChargeRequest, QueryRequest
-from payments.states import AttemptStatus, OrderStatus, PendingReason, TryStatus
+from payments.psp.base import ChargeRequest, FollowUpRequest, QueryRequest
+from payments.states import AttemptStatus, PendingReason, TryStatus
 
 NOT_REACHED = "not_reached"
 """The error class of a call that surely had no effect: it is sent again, not asked about."""
@@ -39,7 +39,14 @@ class Call:
     claim: Claim
     psp_account: str
     attempt_id: UUID
-    request: ChargeRequest | QueryRequest
+    operation: str
+    """What to ask for; `query` to ask what became of it."""
+    request: ChargeRequest | FollowUpRequest | QueryRequest
+
+    @property
+    def is_query(self) -> bool:
+        """Whether this only asks."""
+        return isinstance(self.request, QueryRequest)
 
 
 def claim_calls(*, limit: int) -> Sequence[Claim]:
@@ -80,8 +87,8 @@ def begin(claim: Claim) -> Call | None:
 
     A call that was sent and has no answer after its lease may have happened: it is in doubt, and we ask first.
     """
-    locked, operation_try = _lock(claim.try_id)
-    if operation_try.claim_token != claim.token or operation_try.next_try_at is None:
+    locked, operation_try = _lock(claim)
+    if operation_try is None or operation_try.claim_token != claim.token:
         return None
     match operation_try.status:
         case TryStatus.CREATED:
@@ -96,8 +103,8 @@ def begin(claim: Claim) -> Call | None:
 @transaction.atomic
 def record_not_reached(claim: Claim, *, detail: str, retry_after_seconds: float | None) -> None:
     """The PSP surely did nothing: the same request goes out again, under the same key."""
-    _, operation_try = _lock(claim.try_id)
-    if operation_try.next_try_at is None:
+    _, operation_try = _lock(claim)
+    if operation_try is None:
         return
     delay = retries.SEND_AGAIN.delay(operation_try.tries - 1)
     if retry_after_seconds:
@@ -110,8 +117,8 @@ def record_not_reached(claim: Claim, *, detail: str, retry_after_seconds: float 
 @transaction.atomic
 def record_doubt(claim: Claim, *, error_class: str, detail: str) -> None:
     """Nobody knows whether the call happened, or a question about it went unanswered: ask (again) later."""
-    locked, operation_try = _lock(claim.try_id)
-    if operation_try.next_try_at is None:
+    locked, operation_try = _lock(claim)
+    if operation_try is None:
         return
     if operation_try.status == TryStatus.SENT:
         _doubt(locked, operation_try, error_class=error_class, detail=detail)
@@ -120,67 +127,85 @@ def record_doubt(claim: Claim, *, error_class: str, detail: str) -> None:
 
 
 @transaction.atomic
-def record_nothing_found(claim: Claim) -> Call | None:
-    """The PSP knows of no such payment. Inside the life of its idempotency key the same call may go out again.
+def after_query(claim: Claim, *, found: bool) -> Call | None:
+    """The PSP has answered a question, and what it said is applied. If the call in doubt did not happen, send it again.
 
-    Past that, or where the PSP honours no keys, a second send might charge twice, so we only go on asking: absence
-    is proven by a complete settlement file or by staff with evidence, never by time.
+    That is safe only inside the life of the PSP's idempotency key. Past that, or where the PSP honours no keys, a second
+    send might move money twice, so we only go on asking: absence is proven by a complete settlement file or by staff
+    with evidence, never by time.
     """
-    locked, operation_try = _lock(claim.try_id)
-    if operation_try.claim_token != claim.token or operation_try.next_try_at is None:
+    locked, operation_try = _lock(claim)
+    if operation_try is None or operation_try.claim_token != claim.token:
         return None
-    life = capabilities.of(locked.attempt.psp_account).idempotency_key_life
-    sent_at = operation_try.first_sent_at
-    if operation_try.status == TryStatus.UNKNOWN and life and sent_at and clock.now() < sent_at + life:
-        return _send(locked, operation_try, claim)
-    _wait(
-        operation_try,
-        delay=retries.QUERY_UNKNOWN.delay(operation_try.queries),
-        detail="the PSP knows of no such payment",
-    )
+    if operation_try.status == TryStatus.UNKNOWN:
+        life = capabilities.of(locked.attempt.psp_account).idempotency_key_life
+        sent_at = operation_try.first_sent_at
+        if life and sent_at and clock.now() < sent_at + life:
+            return _send(locked, operation_try, claim)
+    detail = "the PSP has not done it" if found else "the PSP knows of no such payment"
+    _wait(operation_try, delay=retries.QUERY_UNKNOWN.delay(operation_try.queries), detail=detail)
     return None
 
 
-def _lock(try_id: UUID) -> tuple[LockedAttempt, OperationTry]:
-    attempt_id = OperationTry.objects.values_list("attempt_id", flat=True).get(id=try_id)
+def _lock(claim: Claim) -> tuple[LockedAttempt, OperationTry | None]:
+    """The claimed try with all it may move; None for a try that has been settled since."""
+    attempt_id = OperationTry.objects.values_list("attempt_id", flat=True).get(id=claim.try_id)
     locked = lock_attempt(attempt_id)
-    return locked, OperationTry.objects.select_for_update(no_key=True).get(id=try_id)
+    operation_try = next((item for item in locked.tries if item.id == claim.try_id), None)
+    if operation_try is None or operation_try.next_try_at is None:
+        return locked, None
+    return locked, operation_try
 
 
 def _send(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> Call:
-    now = clock.now()
-    attempt = locked.attempt
-    if operation_try.status != TryStatus.SENT:
-        operation_try.send()
-    else:
+    """Write down that the call starts, for the first time or again under its key."""
+    now, attempt = clock.now(), locked.attempt
+    if operation_try.in_money_doubt:
+        bookkeeping.record_doubt_ended(operation_try=operation_try, attempt=attempt, occurred_at=now)
+    if operation_try.status == TryStatus.SENT:
         operation_try.sends += 1
+    else:
+        operation_try.send()
     operation_try.error_class = ""
-    operation_try.save(update_fields=["status", "first_sent_at", "sends", "error_class"])
-    history: list[StateHistory] = []
-    if attempt.status != AttemptStatus.SENT:
-        history += move_attempt(attempt, AttemptStatus.SENT, actor=ACTOR, at=now)
-    for order in locked.open_orders:
-        if order.status == OrderStatus.NOT_STARTED:
-            order.execute(pending_reason=PendingReason.SUBMITTED)
-            order.save(update_fields=["status", "pending_reason"])
-            history.append(records.step(order, from_state=OrderStatus.NOT_STARTED, actor=ACTOR, at=now))
-        elif order.pending_reason != PendingReason.SUBMITTED:
-            order.pending_reason = PendingReason.SUBMITTED
-            order.save(update_fields=["pending_reason"])
-    records.store_steps(history)
+    operation_try.save(update_fields=OperationTry.PROGRESS)
+    moves = Moves(locked.event, actor=ACTOR, at=now)
+    if operation_try.operation in (Operation.CHARGE, Operation.CONFIRM):
+        if attempt.status in (AttemptStatus.CREATED, AttemptStatus.UNKNOWN):
+            moves.attempt(locked.attempt, AttemptStatus.SENT)
+        for order in locked.open_orders:
+            moves.execute(order, PendingReason.SUBMITTED)
+    elif operation_try.operation == Operation.CAPTURE and attempt.status == AttemptStatus.AUTHORIZED:
+        moves.attempt(locked.attempt, AttemptStatus.CAPTURING)
+    moves.store(announce=False)
     return Call(
         claim=claim,
         psp_account=attempt.psp_account,
         attempt_id=attempt.id,
-        request=ChargeRequest(
+        operation=operation_try.operation,
+        request=_request(locked, operation_try),
+    )
+
+
+def _request(locked: LockedAttempt, operation_try: OperationTry) -> ChargeRequest | FollowUpRequest:
+    attempt = locked.attempt
+    if operation_try.operation == Operation.CHARGE:
+        return ChargeRequest(
             key=operation_try.id,
             attempt_id=attempt.id,
             amount=attempt.amount,
             method=attempt.method,
             token=attempt.token,
+            capture=not attempt.manual_capture,
+            confirm=not capabilities.of(attempt.psp_account).confirm,
             return_url=locked.event.return_url,
             description=f"Checkout {locked.event.checkout_id}",
-        ),
+        )
+    return FollowUpRequest(
+        key=operation_try.id,
+        attempt_id=attempt.id,
+        psp_reference=attempt.psp_reference,
+        amount=operation_try.amount,
+        final=operation_try.final,
     )
 
 
@@ -191,6 +216,7 @@ def _ask(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> Ca
         claim=claim,
         psp_account=locked.attempt.psp_account,
         attempt_id=locked.attempt.id,
+        operation="query",
         request=QueryRequest(
             key=operation_try.id,
             attempt_id=locked.attempt.id,
@@ -201,29 +227,25 @@ def _ask(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> Ca
 
 
 def _doubt(locked: LockedAttempt, operation_try: OperationTry, *, error_class: str, detail: str) -> None:
-    """The try, its attempt and its open orders are in doubt, each in its own words."""
+    """The call is in doubt. Where it may have moved money, its attempt, its orders and the memo accounts say so."""
     now = clock.now()
     operation_try.doubt()
-    operation_try.queries = 0
     operation_try.error_class = error_class
     operation_try.last_error = detail
-    operation_try.save(update_fields=["status", "queries", "error_class", "last_error"])
-    if locked.attempt.status == AttemptStatus.SENT:
-        records.store_steps(move_attempt(locked.attempt, AttemptStatus.UNKNOWN, actor=ACTOR, at=now))
-    changed = [order for order in locked.open_orders if order.pending_reason != PendingReason.UNKNOWN]
-    for order in changed:
-        order.pending_reason = PendingReason.UNKNOWN
-        order.save(update_fields=["pending_reason"])
-    records.announce(changed, checkout_id=locked.event.checkout_id, event_id=locked.event.id, at=now)
+    operation_try.save(update_fields=OperationTry.PROGRESS)
+    if not operation_try.moves_money:
+        return
+    bookkeeping.record_doubt(operation_try=operation_try, attempt=locked.attempt, occurred_at=now)
+    moves = Moves(locked.event, actor=ACTOR, at=now)
+    if locked.attempt.status != AttemptStatus.UNKNOWN:
+        moves.attempt(locked.attempt, AttemptStatus.UNKNOWN)
+    for order in locked.open_orders:
+        moves.pending(order, PendingReason.UNKNOWN)
+    moves.store()
 
 
 def _wait(operation_try: OperationTry, *, delay: timedelta, detail: str) -> None:
     operation_try.next_try_at = clock.now() + delay
     operation_try.claim_token = None
     operation_try.last_error = detail
-    operation_try.save(update_fields=["next_try_at", "claim_token", "error_class", "last_error"])
-
-
-def new_charge(attempt: PaymentAttempt) -> OperationTry:
-    """The charge of a new attempt, due at once; the caller stores it."""
-    return OperationTry(operation=Operation.CHARGE, attempt=attempt, next_try_at=attempt.created_at)
+    operation_try.save(update_fields=OperationTry.PROGRESS)

@@ -1,26 +1,19 @@
 """Creating a checkout, once, however often it is asked for; and reading it back."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from moneyed import Money
 
 from ledger import clock, money
-from ledger.ids import uuid7
 from payments import records
-from payments.bell import PSP_CALLS, ring_on_commit
 from payments.errors import (
-    AmountNotSupported,
-    ChargeModeNotSupported,
     CheckoutDiffers,
     CheckoutNotFound,
-    IdempotencyKeyReused,
-    MethodNotSupported,
     OrderExists,
     OrderNotFound,
     PaymentError,
@@ -28,18 +21,15 @@ from payments.errors import (
     UnknownSeller,
 )
 from payments.models import (
-    AttemptLine,
     ChargeMode,
-    IdempotencyKey,
-    OperationTry,
-    PaymentAttempt,
     PaymentEvent,
     PaymentOrder,
     Shop,
 )
-from payments.psp import capabilities
 from payments.representation import checkout_representation
-from payments.services.calls import new_charge
+from payments.services.attempts import Plan, plan_attempts, store_attempts
+from payments.services.idempotency import Answer, digest_of, store_answer, stored_answer
+from payments.states import PendingReason
 from wallet.encryption import keyed_digest
 from wallet.models import AccountHolder, HolderKind
 
@@ -59,10 +49,12 @@ class NewCheckout:
 
     checkout_id: str
     buyer_info: Mapping[str, Any]
-    method: str
-    token: str
-    charge: str
-    return_url: str
+    method: str = ""
+    """Empty: the buyer will choose."""
+    token: str = ""
+    charge: str = ChargeMode.PER_CHECKOUT
+    manual_capture: bool = False
+    return_url: str = ""
     orders: Sequence[NewOrder]
 
     def digest(self) -> bytes:
@@ -77,16 +69,7 @@ class NewCheckout:
             ]
             for order in self.orders
         ]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the shop is told: 201 for a new checkout, 200 for the latest status of a known one."""
-
-    status_code: int
-    body: Mapping[str, Any]
-    replayed: bool = False
+        return digest_of(content)
 
 
 def create_checkout(*, shop: Shop, new: NewCheckout, idempotency_key: str = "") -> Answer:
@@ -156,7 +139,11 @@ def _create(*, shop: Shop, new: NewCheckout, idempotency_key: str, digest: bytes
         buyer_info=dict(new.buyer_info),
         buyer_digest=_buyer_digest(new.buyer_info),
         return_url=new.return_url,
+        buyer_chooses=not new.method,
+        manual_capture=new.manual_capture,
         content_digest=digest,
+        expires_at=now + settings.CHECKOUT_LIFE,
+        expiry_due_at=now + settings.CHECKOUT_LIFE,
         created_at=now,
     )
     orders = [
@@ -171,33 +158,22 @@ def _create(*, shop: Shop, new: NewCheckout, idempotency_key: str, digest: bytes
             captured=money.zero(order.amount.currency.code),
             refunded=money.zero(order.amount.currency.code),
             charged_back=money.zero(order.amount.currency.code),
+            pending_reason="" if new.method else PendingReason.AWAITING_BUYER,
             created_at=now,
         )
         for position, order in enumerate(new.orders)
     ]
-    attempts = _attempts(event, orders, new)
+    plan: Plan = []
+    if new.method:
+        plan = plan_attempts(event, orders, method=new.method, token=new.token, now=now)
     body = checkout_representation(event, orders)
     if idempotency_key:
-        IdempotencyKey(
-            shop=shop,
-            key=idempotency_key,
-            request_digest=digest,
-            status_code=201,
-            answer=body,
-            created_at=now,
-        ).save(force_insert=True)
+        store_answer(shop=shop, key=idempotency_key, digest=digest, answer=Answer(201, body))
     event.save(force_insert=True)
     # Sorted, so that two checkouts that name the same orders wait for each other instead of deadlocking.
     PaymentOrder.objects.bulk_create(sorted(orders, key=lambda order: order.payment_order_id))
-    PaymentAttempt.objects.bulk_create([attempt for attempt, _ in attempts])
-    AttemptLine.objects.bulk_create(
-        AttemptLine(attempt=attempt, order=order, amount=order.amount)
-        for attempt, covered in attempts
-        for order in covered
-    )
-    OperationTry.objects.bulk_create(new_charge(attempt) for attempt, _ in attempts)
+    store_attempts(plan)
     records.announce_checkout(event, body=body, at=now)
-    ring_on_commit(PSP_CALLS)
     return Answer(201, body)
 
 
@@ -219,47 +195,11 @@ def _sellers(new: NewCheckout) -> dict[str, AccountHolder]:
     return sellers
 
 
-def _attempts(
-    event: PaymentEvent, orders: Sequence[PaymentOrder], new: NewCheckout
-) -> list[tuple[PaymentAttempt, list[PaymentOrder]]]:
-    """One attempt per currency covering all its orders, or one per order; each with the orders it covers."""
-    groups: dict[object, list[PaymentOrder]] = {}
-    for order in orders:
-        groups.setdefault(
-            order.position if new.charge == ChargeMode.PER_ORDER else order.amount.currency.code, []
-        ).append(order)
-    attempts = []
-    for covered in groups.values():
-        total = money.total([order.amount for order in covered], covered[0].amount.currency.code)
-        psp_account = capabilities.choose(method=new.method, total=total)
-        if psp_account is None:
-            raise MethodNotSupported(field="payment_method")
-        largest = capabilities.of(psp_account).largest_amount
-        if largest is not None and total.amount > largest:
-            raise AmountNotSupported(field="payment_orders")
-        if len(groups) > 1 and not capabilities.is_reusable(psp_account, new.token):
-            raise ChargeModeNotSupported(field="charge")
-        attempt = PaymentAttempt(
-            id=uuid7(),
-            event=event,
-            psp_account=psp_account,
-            method=new.method,
-            token=new.token,
-            amount=total,
-            created_at=event.created_at,
-        )
-        attempts.append((attempt, covered))
-    return attempts
-
-
 def _answer_known(*, shop: Shop, new: NewCheckout, idempotency_key: str, digest: bytes) -> Answer | None:
     """The answer to a request that came before, or None when it never did."""
-    if idempotency_key:
-        stored = IdempotencyKey.objects.filter(shop=shop, key=idempotency_key).first()
-        if stored is not None:
-            if bytes(stored.request_digest) != digest:
-                raise IdempotencyKeyReused
-            return Answer(stored.status_code, stored.answer, replayed=True)
+    stored = stored_answer(shop=shop, key=idempotency_key, digest=digest)
+    if stored is not None:
+        return stored
     event = PaymentEvent.objects.filter(shop=shop, checkout_id=new.checkout_id).first()
     if event is None:
         return None

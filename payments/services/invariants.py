@@ -84,18 +84,18 @@ QUESTIONS = (
         WHERE a.status = 'SUCCEEDED' AND NOT EXISTS (
             SELECT FROM payments_fact f
             WHERE f.attempt_id = a.id AND f.outcome = 'succeeded' AND f.verdict IN ('applied', 'late')
-              AND f.amount = a.amount AND f.currency = a.currency
+              AND f.captured = a.captured AND f.currency = a.currency
         )
         """,
     ),
     Question(
         6,
-        "every SUCCESS was brought by an attempt that succeeded",
+        "every SUCCESS was brought by an attempt that has captured",
         """
         SELECT o.id FROM payments_paymentorder o
         WHERE o.status = 'SUCCESS' AND NOT EXISTS (
             SELECT FROM payments_attemptline l JOIN payments_paymentattempt a ON a.id = l.attempt_id
-            WHERE l.order_id = o.id AND a.status = 'SUCCEEDED'
+            WHERE l.order_id = o.id AND a.captured > 0
         )
         """,
     ),
@@ -114,10 +114,11 @@ QUESTIONS = (
     ),
     Question(
         9,
-        "an order that is not final has an attempt that may yet end it",
+        "an order that is not final has an attempt that may yet end it, or waits for its buyer until it expires",
         """
-        SELECT o.id FROM payments_paymentorder o
+        SELECT o.id FROM payments_paymentorder o JOIN payments_paymentevent e ON e.id = o.event_id
         WHERE o.status IN ('NOT_STARTED', 'EXECUTING')
+          AND NOT (e.buyer_chooses AND e.expiry_due_at IS NOT NULL AND o.pending_reason = 'awaiting_buyer')
           AND NOT EXISTS (SELECT FROM payments_attemptline l WHERE l.order_id = o.id AND l.live)
         """,
     ),
@@ -191,17 +192,45 @@ QUESTIONS = (
     ),
     Question(
         17,
+        "what an attempt captured is what its entries took from the PSP",
+        """
+        SELECT a.id FROM payments_paymentattempt a
+        LEFT JOIN payments_attemptline l ON l.attempt_id = a.id
+        LEFT JOIN ledger_entry e ON e.reference IN (
+            'capture:' || a.id || ':' || l.order_id || ':1', 'unapplied:' || a.id || ':' || l.order_id
+        )
+        LEFT JOIN ledger_posting p ON p.entry_id = e.id AND p.amount > 0
+        GROUP BY a.id HAVING a.captured <> coalesce(sum(p.amount), 0)
+        """,
+    ),
+    Question(
+        17,
+        "what is in doubt is what the calls whose answer was lost are about",
+        """
+        SELECT a.code FROM ledger_account a
+        LEFT JOIN ledger_posting p ON p.account_id = a.id
+        WHERE a.code LIKE 'in_doubt:%%'
+        GROUP BY a.code, a.currency
+        HAVING coalesce(sum(p.amount), 0) <> (
+            SELECT coalesce(sum(t.amount), 0) FROM payments_operationtry t
+            WHERE t.status = 'UNKNOWN' AND t.operation <> 'cancel' AND t.currency = a.currency
+        )
+        """,
+    ),
+    Question(
+        17,
         "unapplied receipts are explained by attempts that succeeded late",
         """
         SELECT a.code FROM ledger_account a
-        JOIN ledger_posting p ON p.account_id = a.id
-        JOIN ledger_entry e ON e.id = p.entry_id
+        LEFT JOIN ledger_posting p ON p.account_id = a.id
         WHERE a.code LIKE 'unapplied_receipts:%%'
-        GROUP BY a.code
-        HAVING -sum(p.amount) <> (
-            SELECT coalesce(sum(l.amount), 0) FROM payments_attemptline l
-            JOIN ledger_entry late ON late.reference = 'unapplied:' || l.attempt_id || ':' || l.order_id
-            WHERE a.code = 'unapplied_receipts:' || l.currency
+        GROUP BY a.code, a.currency
+        HAVING -coalesce(sum(p.amount), 0) <> (
+            SELECT coalesce(sum(p.amount), 0) FROM ledger_entry e
+            JOIN ledger_posting p ON p.entry_id = e.id AND p.amount > 0
+            JOIN ledger_account r ON r.id = p.account_id AND r.currency = a.currency
+            JOIN payments_paymentattempt t ON t.id::text = split_part(e.reference, ':', 2) AND t.captured > 0
+            WHERE e.kind = 'unapplied_receipt'
         )
         """,
     ),
@@ -211,8 +240,8 @@ QUESTIONS = (
         """
         SELECT a.code FROM ledger_account a
         LEFT JOIN (
-            SELECT 'psp_receivable:' || t.psp_account || ':' || t.currency AS code, sum(t.amount) AS taken
-            FROM payments_paymentattempt t WHERE t.status = 'SUCCEEDED' GROUP BY 1
+            SELECT 'psp_receivable:' || t.psp_account || ':' || t.currency AS code, sum(t.captured) AS taken
+            FROM payments_paymentattempt t GROUP BY 1
         ) AS psp ON psp.code = a.code
         LEFT JOIN ledger_posting p ON p.account_id = a.id
         WHERE a.code LIKE 'psp_receivable:%%'

@@ -5,14 +5,19 @@ from collections.abc import Mapping
 from django.db import connection
 
 from ledger import clock
-from payments.bell import INBOUND_WEBHOOKS, PSP_CALLS
+from payments.bell import EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS
 
 MOST_RINGS = 8
 """Rings for one kind of work in one sweep: a worker that answers goes on until nothing is due."""
 
 ROWS_PER_RING = 25
 
-_TABLES = {PSP_CALLS: "payments_operationtry", INBOUND_WEBHOOKS: "payments_inboundwebhook"}
+_DUE = {
+    PSP_CALLS: ("payments_operationtry", "next_try_at"),
+    INBOUND_WEBHOOKS: ("payments_inboundwebhook", "next_try_at"),
+    EXPIRIES: ("payments_paymentevent", "expiry_due_at"),
+}
+"""Where the due rows of each bell are, and which column says when."""
 
 
 def due_bells() -> Mapping[str, int]:
@@ -20,9 +25,9 @@ def due_bells() -> Mapping[str, int]:
     now, most = clock.now(), MOST_RINGS * ROWS_PER_RING
     rings: dict[str, int] = {}
     with connection.cursor() as cursor:
-        for name, table in _TABLES.items():
+        for name, (table, column) in _DUE.items():
             cursor.execute(
-                f"SELECT count(*) FROM (SELECT FROM {table} WHERE next_try_at <= %s LIMIT %s) AS due",  # noqa: S608
+                f"SELECT count(*) FROM (SELECT FROM {table} WHERE {column} <= %s LIMIT %s) AS due",  # noqa: S608
                 [now, most],
             )
             due = cursor.fetchone()[0]

@@ -1,0 +1,184 @@
+"""Everything that the outside tells us enters here, whoever brought it: one door and one commit."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from ledger import clock
+from payments import bookkeeping, retries
+from payments.bell import PSP_CALLS, ring_on_commit
+from payments.facts.judgement import TARGETS, Judgement, judge
+from payments.facts.locks import LockedAttempt, lock_attempt
+from payments.facts.moves import move
+from payments.models import (
+    Discrepancy,
+    DiscrepancyKind,
+    Fact,
+    Operation,
+    OperationTry,
+    PaymentAttempt,
+    Verdict,
+)
+from payments.psp.base import Outcome, Report
+from payments.states import TryStatus
+
+
+@transaction.atomic
+def apply_fact(*, psp_account: str, source: str, report: Report, about: UUID | None = None) -> Fact:
+    """Store one report of a PSP and do what it proves: state, journal, wallets and outbox move in this one commit.
+
+    `about` is the attempt that we asked about; a report that came by itself names its own.
+
+    The same report again returns the first fact and changes nothing. A report that contradicts what we hold is kept,
+    raises a discrepancy and moves nothing.
+    """
+    attempt_id = about or _find(psp_account, report)
+    if attempt_id is None:
+        return _store_unknown(psp_account, source, report)
+    locked = lock_attempt(attempt_id)
+    now = clock.now()
+    known = Fact.objects.filter(psp_account=psp_account, source=source, dedup_key=report.dedup_key).first()
+    if known:
+        if known.verdict != Verdict.CONTRADICTS:
+            _settle_tries(locked, report, Judgement(Verdict.ALREADY_SO), now=now)
+        return known
+
+    judgement = judge(locked, report)
+    fact = _new_fact(psp_account, source, report, now=now, attempt=locked.attempt, judgement=judgement)
+    fact.save(force_insert=True)
+    if judgement.discrepancy:
+        _raise_discrepancy(fact, judgement.discrepancy)
+    if judgement.verdict in (Verdict.APPLIED, Verdict.LATE) and report.outcome in TARGETS:
+        move(locked, report, judgement, fact=fact, at=now)
+    if judgement.verdict != Verdict.CONTRADICTS:
+        _settle_tries(locked, report, judgement, now=now)
+    return fact
+
+
+def _find(psp_account: str, report: Report) -> UUID | None:
+    """The attempt a report is about: by the PSP's own id where we know it, else by ours as the PSP echoes it."""
+    same_psp = PaymentAttempt.objects.filter(psp_account=psp_account)
+    if report.psp_reference:
+        found = same_psp.filter(psp_reference=report.psp_reference).values_list("id", flat=True).first()
+        if found:
+            return found
+    try:
+        reference = UUID(report.reference)
+    except ValueError:
+        return None
+    return same_psp.filter(id=reference).values_list("id", flat=True).first()
+
+
+def _settle_tries(locked: LockedAttempt, report: Report, judgement: Judgement, *, now: datetime) -> None:
+    """Whoever brought the news may have answered the open call. The PSP is asked again only while the attempt is
+    open: soon after something has changed, then ever more slowly.
+    """
+    attempt = locked.attempt
+    for operation_try in locked.tries:
+        if operation_try.status != TryStatus.ANSWERED:
+            if not _answers(operation_try, report, judgement, attempt):
+                continue
+            if operation_try.in_money_doubt:
+                bookkeeping.record_doubt_ended(operation_try=operation_try, attempt=attempt, occurred_at=now)
+            operation_try.answer()
+            operation_try.error_class = ""
+        operation_try.claim_token = None
+        if judgement.verdict == Verdict.APPLIED:
+            operation_try.queries = 0
+        newest = operation_try is locked.tries[-1]
+        operation_try.next_try_at = (
+            now + retries.QUERY_PENDING.delay(operation_try.queries)
+            if newest and not attempt.is_final
+            else None
+        )
+        operation_try.save(update_fields=OperationTry.PROGRESS)
+    if report.outcome == Outcome.REQUIRES_CONFIRMATION and judgement.verdict == Verdict.APPLIED:
+        _confirm(locked, now=now)
+
+
+def _answers(
+    operation_try: OperationTry, report: Report, judgement: Judgement, attempt: PaymentAttempt
+) -> bool:
+    """Whether the news says what became of this call, and not only of an earlier one."""
+    if attempt.is_final:
+        return True
+    match operation_try.operation:
+        case Operation.CHARGE:
+            return True
+        case Operation.CONFIRM:
+            return report.outcome != Outcome.REQUIRES_CONFIRMATION
+        case Operation.CAPTURE:
+            return bool(judgement.captures) or report.outcome == Outcome.CAPTURE_REFUSED
+        case Operation.CANCEL:
+            return report.outcome == Outcome.CANCEL_REFUSED
+    raise AssertionError(f"nobody knows what answers {operation_try.operation}")
+
+
+def _confirm(locked: LockedAttempt, *, now: datetime) -> None:
+    """The payment object exists and its id is committed with this: now it may take the money."""
+    if locked.open_try is None and not locked.attempt.is_final:
+        for operation_try in locked.tries:
+            operation_try.next_try_at = None
+            operation_try.save(update_fields=["next_try_at"])
+        OperationTry.objects.create(
+            operation=Operation.CONFIRM,
+            attempt=locked.attempt,
+            amount=locked.attempt.amount,
+            next_try_at=now,
+            created_at=now,
+        )
+        ring_on_commit(PSP_CALLS)
+
+
+def _new_fact(
+    psp_account: str,
+    source: str,
+    report: Report,
+    *,
+    now: datetime,
+    attempt: PaymentAttempt | None,
+    judgement: Judgement,
+) -> Fact:
+    return Fact(
+        psp_account=psp_account,
+        source=source,
+        dedup_key=report.dedup_key,
+        attempt=attempt,
+        outcome=report.outcome.value,
+        psp_reference=report.psp_reference,
+        amount=report.amount,  # type: ignore[misc]  # the stubs know no column that may be null
+        captured=(
+            report.amount
+            if report.captured is None and report.outcome == Outcome.SUCCEEDED
+            else report.captured
+        ),
+        occurred_at=report.occurred_at or now,
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        raw=dict(report.raw),
+        created_at=now,
+    )
+
+
+def _store_unknown(psp_account: str, source: str, report: Report) -> Fact:
+    """News of a payment that we never asked for: kept, and a person is told."""
+    judgement = Judgement(
+        Verdict.UNKNOWN_OBJECT, f"no attempt of ours is {report.reference or report.psp_reference}"
+    )
+    fact = _new_fact(psp_account, source, report, now=clock.now(), attempt=None, judgement=judgement)
+    stored = Fact.objects.bulk_create([fact], ignore_conflicts=True)[0]
+    found = Fact.objects.get(psp_account=psp_account, source=source, dedup_key=report.dedup_key)
+    if found.id == stored.id:
+        _raise_discrepancy(found, DiscrepancyKind.UNKNOWN_OBJECT)
+    return found
+
+
+def _raise_discrepancy(fact: Fact, kind: DiscrepancyKind) -> None:
+    Discrepancy.objects.create(
+        kind=kind,
+        psp_account=fact.psp_account,
+        attempt=fact.attempt,
+        fact=fact,
+        detail=fact.reason,
+    )
