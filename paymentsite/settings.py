@@ -112,6 +112,8 @@ PAYMENT_PROVIDERS: dict[str, dict[str, Any]] = {
             "secret_key": env.str("SANDBOX_PSP_SECRET_KEY", default=""),
             "webhook_secret": env.str("SANDBOX_PSP_WEBHOOK_SECRET", default=""),
         },
+        # Two calls instead of one: the sandbox can do both, so that both ways are proven.
+        "CAPABILITIES": {"confirm": env.bool("SANDBOX_PSP_CONFIRM", default=False)},
     },
 }
 """PSP accounts by name, in the order in which they are preferred."""

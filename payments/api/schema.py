@@ -6,9 +6,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiResponse
 
 from payments import errors as payment_errors
-from payments.api.serializers import ProblemSerializer
 from payments.errors import PaymentError
 from wallet import errors as wallet_errors
+from wallet.api.problems import ProblemSerializer
 from wallet.errors import WalletError
 
 _COMMON = {

@@ -341,16 +341,3 @@ class SellerPageSerializer(serializers.Serializer[Any]):
 
     sellers = SellerSerializer(many=True)
     next_after = serializers.CharField(allow_null=True)
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457, `application/problem+json`."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField()
-    errors = serializers.ListField(  # type: ignore[assignment]
-        child=serializers.DictField(child=serializers.CharField()), required=False
-    )

@@ -156,6 +156,7 @@ class PaymentOrder(FSMModelMixin, models.Model):
         self.ledger_updated = True
         self.wallet_updated = True
         self.pending_reason = ""
+        self.last_failure_code = ""
         self.completed_at = at
 
     @transition(field=status, source=sources(ORDER_EDGES, OrderStatus.FAILED), target=OrderStatus.FAILED)
