@@ -95,7 +95,7 @@ KINDS: dict[str, Kind] = {
     "webhook_reordered": Kind(
         stage=WEBHOOK,
         summary="earlier events of an object arrive after later ones",
-        params={"step_seconds": 1.5},
+        params={"step_seconds": 0.5},
     ),
     "webhook_forged": Kind(
         stage=WEBHOOK,

@@ -77,6 +77,7 @@ def capture(work: Work, request: Request) -> Response:
             code="amount_too_large",
             param="amount",
         )
+    payment.attach_faults(charge, work.faults)
     charging.capture(work, charge, amount=amount, reference=reference or charge.reference)
     payment.save(work, charge)
     payment.tell(work, charge, "payment.captured")
@@ -93,6 +94,7 @@ def cancel(work: Work, request: Request) -> Response:
     charge = payment.load(work, request.ids[0])
     if charge.status not in ("requires_confirmation", "requires_action", "in_review", "authorized"):
         raise _refused(work, charge, "canceled")
+    payment.attach_faults(charge, work.faults)
     charging.release(work, charge, status="canceled")
     return _outcome(work, charge, status=200)
 

@@ -21,7 +21,7 @@ class Store:
         self._write_lock = threading.Lock()
         self._writer = self._connect()
         self._writer.execute("PRAGMA journal_mode = WAL")
-        self._writer.executescript(SCHEMA)
+        self._writer.executescript(f"BEGIN;{SCHEMA}COMMIT;")
         self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
 
     def _connect(self) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,7 @@ PayFor = Callable[..., str]
 def paid(api: Api) -> PayFor:
     """Makes a payment that succeeds and returns its id."""
 
-    def pay(source: str = "tok_visa", amount: int = 1000, **fields: object) -> str:
+    def pay(source: str = "tok_visa", amount: int = 1000, **fields: Any) -> str:
         answer = api.pay(source, amount=amount, **fields)
         assert answer.status == 201, answer.raw
         return str(answer.json["id"])

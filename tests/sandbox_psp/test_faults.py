@@ -1,7 +1,9 @@
 """Each fault really does what its name says, and a caller who recovers properly gets through."""
 
 import json
+from collections.abc import Callable
 from http.client import HTTPConnection, IncompleteRead, RemoteDisconnected
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,15 +12,16 @@ from sandbox_psp.faults import KINDS, of_token
 from tests.sandbox_psp.client import Api, Receiver, wait_for
 from tests.sandbox_psp.conftest import PayFor
 
-BODY = {"amount": 1000, "currency": "EUR", "reference": "attempt-1"}
+BODY: dict[str, Any] = {"amount": 1000, "currency": "EUR", "reference": "attempt-1"}
+Armed = Callable[[Api, str], dict[str, Any]]
 NO_ANSWER = (RemoteDisconnected, ConnectionResetError)
 
 
-def by_token(api: Api, kind: str) -> dict[str, object]:
+def by_token(api: Api, kind: str) -> dict[str, Any]:
     return {**BODY, "source": f"tok_fault_{kind}"}
 
 
-def by_rule(api: Api, kind: str) -> dict[str, object]:
+def by_rule(api: Api, kind: str) -> dict[str, Any]:
     assert api.post("/v1/control/faults", {"kind": kind}).status == 201
     return {**BODY, "source": "tok_visa"}
 
@@ -37,8 +40,8 @@ both_ways = pytest.mark.parametrize("armed", [by_token, by_rule])
         ("reset_after", True),
     ],
 )
-def test_no_answer(api: Api, armed: object, kind: str, happens: bool) -> None:
-    body = armed(api, kind)  # type: ignore[operator]
+def test_no_answer(api: Api, armed: Armed, kind: str, happens: bool) -> None:
+    body = armed(api, kind)
     with pytest.raises(NO_ANSWER) as failure:
         api.post("/v1/payments", body, key="k1")
     assert (failure.type is ConnectionResetError) == kind.startswith("reset")
@@ -59,8 +62,8 @@ def test_a_time_out_keeps_the_caller_waiting(api: Api) -> None:
 
 
 @both_ways
-def test_truncated_json(api: Api, armed: object) -> None:
-    body = armed(api, "truncated")  # type: ignore[operator]
+def test_truncated_json(api: Api, armed: Armed) -> None:
+    body = armed(api, "truncated")
     answer = api.post("/v1/payments", body, key="k1")
     assert answer.status == 201
     with pytest.raises(json.JSONDecodeError):
@@ -70,16 +73,16 @@ def test_truncated_json(api: Api, armed: object) -> None:
 
 
 @both_ways
-def test_an_answer_cut_off(api: Api, armed: object) -> None:
-    body = armed(api, "cut_off")  # type: ignore[operator]
+def test_an_answer_cut_off(api: Api, armed: Armed) -> None:
+    body = armed(api, "cut_off")
     with pytest.raises(IncompleteRead):
         api.post("/v1/payments", body, key="k1")
     assert api.post("/v1/payments", body, key="k1").json["status"] == "succeeded"
 
 
 @both_ways
-def test_html_with_200(api: Api, armed: object) -> None:
-    body = armed(api, "html")  # type: ignore[operator]
+def test_html_with_200(api: Api, armed: Armed) -> None:
+    body = armed(api, "html")
     answer = api.post("/v1/payments", body, key="k1")
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -88,8 +91,8 @@ def test_html_with_200(api: Api, armed: object) -> None:
 
 
 @both_ways
-def test_a_500_that_was_nothing(api: Api, armed: object) -> None:
-    body = armed(api, "error_500")  # type: ignore[operator]
+def test_a_500_that_was_nothing(api: Api, armed: Armed) -> None:
+    body = armed(api, "error_500")
     answer = api.post("/v1/payments", body, key="k1")
     assert (answer.status, answer.error["type"]) == (500, "api_error")
     assert api.charged("attempt-1") == (0, 0, 0)
@@ -98,8 +101,8 @@ def test_a_500_that_was_nothing(api: Api, armed: object) -> None:
 
 @both_ways
 @pytest.mark.parametrize(("kind", "charges"), [("error_500_stored", 0), ("error_500_charged", 1)])
-def test_a_500_is_stored_and_replayed(api: Api, armed: object, kind: str, charges: int) -> None:
-    body = armed(api, kind)  # type: ignore[operator]
+def test_a_500_is_stored_and_replayed(api: Api, armed: Armed, kind: str, charges: int) -> None:
+    body = armed(api, kind)
     first = api.post("/v1/payments", body, key="k1")
     assert first.status == 500
     for _ in range(3):
@@ -120,8 +123,8 @@ def test_409_in_progress_twice_then_through(api: Api) -> None:
 
 
 @both_ways
-def test_429_with_retry_after(api: Api, armed: object) -> None:
-    body = armed(api, "rate_limited_429")  # type: ignore[operator]
+def test_429_with_retry_after(api: Api, armed: Armed) -> None:
+    body = armed(api, "rate_limited_429")
     answer = api.post("/v1/payments", body, key="k1")
     assert (answer.status, answer.error["type"]) == (429, "rate_limit_error")
     assert answer.headers["Retry-After"] == "1"
@@ -150,8 +153,8 @@ def test_an_outage_can_close_connections(api: Api) -> None:
 
 
 @both_ways
-def test_a_forgotten_key_charges_again_whoever_does_not_ask_first(api: Api, armed: object) -> None:
-    body = armed(api, "key_forgotten")  # type: ignore[operator]
+def test_a_forgotten_key_charges_again_whoever_does_not_ask_first(api: Api, armed: Armed) -> None:
+    body = armed(api, "key_forgotten")
     with pytest.raises(RemoteDisconnected):
         api.post("/v1/payments", body, key="k1")
     assert api.get("/v1/payments?reference=attempt-1").json["data"][0]["status"] == "succeeded"
@@ -162,12 +165,12 @@ def test_a_forgotten_key_charges_again_whoever_does_not_ask_first(api: Api, arme
 @both_ways
 @pytest.mark.parametrize("kind", ["wrong_amount", "wrong_currency", "wrong_reference"])
 def test_wrong_news_everywhere_but_in_the_books(
-    api: Api, receiver: Receiver, armed: object, kind: str
+    api: Api, receiver: Receiver, armed: Armed, kind: str
 ) -> None:
-    answer = api.post("/v1/payments", armed(api, kind), key="k1")  # type: ignore[operator]
+    answer = api.post("/v1/payments", armed(api, kind), key="k1")
     payment = answer.json
     truth = {"amount": 1000, "amount_captured": 1000, "currency": "EUR", "reference": "attempt-1"}
-    lies = {
+    lies: dict[str, dict[str, Any]] = {
         "wrong_amount": {"amount": 1001, "amount_captured": 1001},
         "wrong_currency": {"currency": "USD"},
         "wrong_reference": {"reference": payment["reference"]},
@@ -233,8 +236,8 @@ def test_refunds_and_payouts_flip_too(api: Api, paid: PayFor) -> None:
 
 
 @both_ways
-def test_a_lost_webhook(api: Api, receiver: Receiver, armed: object) -> None:
-    lost = api.post("/v1/payments", armed(api, "webhook_lost"), key="k1").json["id"]  # type: ignore[operator]
+def test_a_lost_webhook(api: Api, receiver: Receiver, armed: Armed) -> None:
+    lost = api.post("/v1/payments", armed(api, "webhook_lost"), key="k1").json["id"]
     heard = api.pay().json["id"]
     wait_for(lambda: receiver.of(heard), what="the other event")
     assert receiver.of(lost, genuine=False) == []
@@ -251,8 +254,8 @@ def test_a_late_webhook(api: Api, receiver: Receiver) -> None:
 
 
 @both_ways
-def test_a_webhook_three_times(api: Api, receiver: Receiver, armed: object) -> None:
-    payment_id = api.post("/v1/payments", armed(api, "webhook_duplicate"), key="k1").json["id"]  # type: ignore[operator]
+def test_a_webhook_three_times(api: Api, receiver: Receiver, armed: Armed) -> None:
+    payment_id = api.post("/v1/payments", armed(api, "webhook_duplicate"), key="k1").json["id"]
     wait_for(lambda: len(receiver.of(payment_id)) == 3, what="three deliveries")
     assert len({event["id"] for event in receiver.of(payment_id)}) == 1
 
@@ -267,8 +270,8 @@ def test_webhooks_out_of_order(api: Api, receiver: Receiver) -> None:
 
 
 @both_ways
-def test_forged_webhooks_beside_the_true_one(api: Api, receiver: Receiver, armed: object) -> None:
-    payment_id = api.post("/v1/payments", armed(api, "webhook_forged"), key="k1").json["id"]  # type: ignore[operator]
+def test_forged_webhooks_beside_the_true_one(api: Api, receiver: Receiver, armed: Armed) -> None:
+    payment_id = api.post("/v1/payments", armed(api, "webhook_forged"), key="k1").json["id"]
     wait_for(lambda: len(receiver.of(payment_id, genuine=False)) == 4, what="four deliveries")
     assert receiver.types(payment_id) == ["payment.succeeded"]
     forged = [delivery for delivery in receiver.deliveries if not delivery.genuine]
