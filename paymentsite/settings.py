@@ -126,6 +126,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "paymentsite.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "LIST_SERIALIZER_ERRORS_AS_DICT": True,
 }
 
 SPECTACULAR_SETTINGS = {
@@ -140,6 +141,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
+    "PATH_CONVERTER_OVERRIDES": {
+        "caller_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._~:@+-]{0,63}$"}
+    },
     "ENUM_NAME_OVERRIDES": {
         "ChargeMode": "payments.models.ChargeMode.choices",
         "PaymentOrderStatus": "payments.states.OrderStatus.choices",

@@ -1,11 +1,9 @@
 """The addresses of the shop's API, under /v1/."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
 from payments.api import actions, views
-from wallet.api.converters import CallerIdConverter
-
-register_converter(CallerIdConverter, "caller_id")
+from wallet.api import converters  # noqa: F401  # Registers `caller_id`.
 
 urlpatterns = [
     path("payments", views.PaymentsView.as_view(), name="payments"),

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import connection, transaction
 
-from ledger.services import Violation
+from ledger.services import Violation, snapshot
 from ledger.services import invariants as ledger_invariants
 from payments.services import invariants as payments_invariants
 from wallet.services import invariants as wallet_invariants
@@ -16,8 +15,7 @@ from wallet.services import invariants as wallet_invariants
 
 def all_violations() -> list[Violation]:
     """Every violation there is, all seen at one moment."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with snapshot():
         return list(_questions())
 
 

@@ -43,7 +43,9 @@ class Command(BaseCommand):
     def _check(self) -> None:
         found = all_violations()
         for violation in found:
-            self.stdout.write(f"BROKEN: {violation.invariant}. {violation.message}: {', '.join(violation.rows)}")
+            self.stdout.write(
+                f"BROKEN: {violation.invariant}. {violation.message}: {', '.join(violation.rows)}"
+            )
         if found:
             raise CommandError("The invariants do not hold.")
         self.stdout.write("\nAll invariants hold.")
@@ -64,8 +66,9 @@ class _Story:
     def declined(self) -> str:
         """The bank says no, and nothing is booked."""
         checkout = self._play("declined", token="tok_insufficient_funds", amounts=("250.00",))  # noqa: S106
-        return "The buyer's bank declines: the order fails with its reason, and nothing is booked.\n\n" + _orders(
-            [checkout]
+        return (
+            "The buyer's bank declines: the order fails with its reason, and nothing is booked.\n\n"
+            + _orders([checkout])
         )
 
     def posted_twice(self) -> str:
