@@ -55,7 +55,7 @@ contracts: development ## the imports point down the stack
 	@$(ENV)/lint-imports
 
 structure: development ## what a linter cannot say: relations point down, no arithmetic beside money.py
-	@$(ENV)/python -m pytest -q -p no:randomly tests/test_structure.py
+	@$(EMBEDDED) test -q tests/test_structure.py
 
 check: lint types contracts structure ## lint, types, contracts, structure
 
