@@ -148,6 +148,12 @@ class AttemptOpen(PaymentError):
     retry_after = 2
 
 
+class DeadLetterNotFound(PaymentError):
+    status_code = 404
+    code = "dead_letter_not_found"
+    default_detail = "There is no such dead letter, or it was replayed or closed before."
+
+
 class WebhookForged(PaymentError):
     status_code = 400
     code = "webhook_not_verified"

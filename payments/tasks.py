@@ -60,7 +60,10 @@ def _perform(call: calls.Call) -> calls.Call | None:
         boundary(f"psp:received:{name}")
     except PspNotReached as error:
         calls.record_not_reached(
-            call.claim, detail=error.detail, retry_after_seconds=error.retry_after_seconds
+            call.claim,
+            error_class=error.code or error.error_class,
+            detail=error.detail,
+            retry_after_seconds=error.retry_after_seconds,
         )
         return None
     except PspHasNothing:
@@ -127,7 +130,7 @@ def handle_webhooks() -> None:
                 _handle(webhook)
             except Exception as error:
                 log.exception("webhook_failed", webhook_id=str(webhook.id))
-                inbound.record_failed(webhook, detail=str(error))
+                inbound.record_failed(webhook, error_class=type(error).__name__, detail=str(error))
         if len(webhooks) < WEBHOOKS_AT_ONCE:
             return
 

@@ -19,6 +19,7 @@ from payments.models import (
     OperationTry,
     PaymentAttempt,
     Verdict,
+    Work,
 )
 from payments.psp.base import Outcome, Report
 from payments.states import TryStatus
@@ -86,15 +87,24 @@ def _settle_tries(locked: LockedAttempt, report: Report, judgement: Judgement, *
         operation_try.claim_token = None
         if judgement.verdict == Verdict.APPLIED:
             operation_try.queries = 0
-        newest = operation_try is locked.tries[-1]
-        operation_try.next_try_at = (
-            now + retries.QUERY_PENDING.delay(operation_try.queries)
-            if newest and not attempt.is_final
-            else None
-        )
+        _ask_again_later(operation_try, attempt, newest=operation_try is locked.tries[-1], now=now)
         operation_try.save(update_fields=OperationTry.PROGRESS)
     if report.outcome == Outcome.REQUIRES_CONFIRMATION and judgement.verdict == Verdict.APPLIED:
         _confirm(locked, now=now)
+
+
+def _ask_again_later(
+    operation_try: OperationTry, attempt: PaymentAttempt, *, newest: bool, now: datetime
+) -> None:
+    """While the attempt is open, its newest call is the one through which we keep asking; in the end, a dead letter."""
+    operation_try.next_try_at = None
+    if attempt.is_final or not newest:
+        return
+    wait = retries.next_wait(Work.QUERY_PENDING, done=operation_try.queries, psp_account=attempt.psp_account)
+    if wait is None:
+        operation_try.dead_at = now
+    else:
+        operation_try.next_try_at = now + wait
 
 
 def _answers(

@@ -1,6 +1,8 @@
 """The tables of payments; one file per noun."""
 
+from payments.models.dead_letter_action import DeadLetterAction
 from payments.models.discrepancy import Discrepancy, DiscrepancyKind
+from payments.models.due_work import DueWork
 from payments.models.fact import Fact, FactSource, Verdict
 from payments.models.idempotency_key import IdempotencyKey
 from payments.models.inbound_webhook import InboundWebhook
@@ -9,6 +11,7 @@ from payments.models.outbox_event import OutboxEvent
 from payments.models.payment_attempt import AttemptLine, PaymentAttempt
 from payments.models.payment_event import ChargeMode, PaymentEvent
 from payments.models.payment_order import PaymentOrder
+from payments.models.retry_strategy import RetryStrategy, StrategyKind, Work
 from payments.models.seller_terms import SellerTerms
 from payments.models.shop import ApiKey, Shop
 from payments.models.state_history import StateHistory
@@ -17,8 +20,10 @@ __all__ = [
     "ApiKey",
     "AttemptLine",
     "ChargeMode",
+    "DeadLetterAction",
     "Discrepancy",
     "DiscrepancyKind",
+    "DueWork",
     "Fact",
     "FactSource",
     "IdempotencyKey",
@@ -29,9 +34,12 @@ __all__ = [
     "PaymentAttempt",
     "PaymentEvent",
     "PaymentOrder",
+    "RetryStrategy",
     "SellerTerms",
     "Shop",
     "StateHistory",
+    "StrategyKind",
     "TryLine",
     "Verdict",
+    "Work",
 ]

@@ -17,6 +17,8 @@ class DueWork(models.Model):
     """Who may start the next call. A result is never refused for lack of it."""
     dead_at = models.DateTimeField(null=True, blank=True)
     """When it went to the dead letters; a dead row is not due, and no state was changed by its dying."""
+    dead_closed_at = models.DateTimeField(null=True, blank=True)
+    """When a person took it off the list of dead letters; nothing else changes by that."""
     last_error = models.TextField(blank=True, default="")
 
     class Meta:

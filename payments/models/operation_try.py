@@ -73,6 +73,7 @@ class OperationTry(FSMModelMixin, DueWork):
         "last_error",
         "next_try_at",
         "claim_token",
+        "dead_at",
     )
     """What changes in the life of a call."""
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from ledger import clock
 from payments import bookkeeping, retries
 from payments.facts import LockedAttempt, Moves, lock_attempt
-from payments.models import Operation, OperationTry
+from payments.models import Operation, OperationTry, Work
 from payments.psp import capabilities
 from payments.psp.base import ChargeRequest, FollowUpRequest, QueryRequest
 from payments.states import AttemptStatus, PendingReason, TryStatus
@@ -74,7 +74,7 @@ def claim_calls(*, limit: int) -> Sequence[Claim]:
                 "token": token,
                 "now": now,
                 "lease_end": now + retries.LEASE,
-                "most": retries.MOST_TRIES,
+                "most": retries.MOST_CLAIMS,
                 "limit": limit,
             },
         )
@@ -101,16 +101,23 @@ def begin(claim: Claim) -> Call | None:
 
 
 @transaction.atomic
-def record_not_reached(claim: Claim, *, detail: str, retry_after_seconds: float | None) -> None:
+def record_not_reached(
+    claim: Claim, *, error_class: str, detail: str, retry_after_seconds: float | None
+) -> None:
     """The PSP surely did nothing: the same request goes out again, under the same key."""
-    _, operation_try = _lock(claim)
+    locked, operation_try = _lock(claim)
     if operation_try is None:
         return
-    delay = retries.SEND_AGAIN.delay(operation_try.tries - 1)
-    if retry_after_seconds:
-        delay = max(delay, retries.at_most_an_hour(retry_after_seconds))
     if operation_try.status == TryStatus.SENT:
         operation_try.error_class = NOT_REACHED
+    delay = retries.next_wait(
+        Work.SEND,
+        done=operation_try.tries - 1,
+        psp_account=locked.attempt.psp_account,
+        error_class=error_class,
+    )
+    if delay is not None and retry_after_seconds:
+        delay = max(delay, retries.at_most_an_hour(retry_after_seconds))
     _wait(operation_try, delay=delay, detail=detail)
 
 
@@ -122,8 +129,16 @@ def record_doubt(claim: Claim, *, error_class: str, detail: str) -> None:
         return
     if operation_try.status == TryStatus.SENT:
         _doubt(locked, operation_try, error_class=error_class, detail=detail)
-    schedule = retries.QUERY_UNKNOWN if operation_try.status == TryStatus.UNKNOWN else retries.QUERY_PENDING
-    _wait(operation_try, delay=schedule.delay(operation_try.queries), detail=detail)
+    _wait(
+        operation_try,
+        delay=retries.next_wait(
+            Work.QUERY_UNKNOWN if operation_try.status == TryStatus.UNKNOWN else Work.QUERY_PENDING,
+            done=operation_try.queries,
+            psp_account=locked.attempt.psp_account,
+            error_class=error_class,
+        ),
+        detail=detail,
+    )
 
 
 @transaction.atomic
@@ -143,7 +158,10 @@ def after_query(claim: Claim, *, found: bool) -> Call | None:
         if life and sent_at and clock.now() < sent_at + life:
             return _send(locked, operation_try, claim)
     detail = "the PSP has not done it" if found else "the PSP knows of no such payment"
-    _wait(operation_try, delay=retries.QUERY_UNKNOWN.delay(operation_try.queries), detail=detail)
+    delay = retries.next_wait(
+        Work.QUERY_UNKNOWN, done=operation_try.queries, psp_account=locked.attempt.psp_account
+    )
+    _wait(operation_try, delay=delay, detail=detail)
     return None
 
 
@@ -244,8 +262,11 @@ def _doubt(locked: LockedAttempt, operation_try: OperationTry, *, error_class: s
     moves.store()
 
 
-def _wait(operation_try: OperationTry, *, delay: timedelta, detail: str) -> None:
-    operation_try.next_try_at = clock.now() + delay
+def _wait(operation_try: OperationTry, *, delay: timedelta | None, detail: str) -> None:
+    """Due again after the delay; without one a dead letter, which changes no state and frees no claim on the order."""
+    now = clock.now()
+    operation_try.next_try_at = None if delay is None else now + delay
+    operation_try.dead_at = now if delay is None else None
     operation_try.claim_token = None
     operation_try.last_error = detail
     operation_try.save(update_fields=OperationTry.PROGRESS)

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from ledger import clock
 from payments import retries
 from payments.bell import INBOUND_WEBHOOKS, ring_on_commit
-from payments.models import InboundWebhook
+from payments.models import InboundWebhook, Work
 from payments.psp.base import InboundEvent
 
 
@@ -54,7 +54,7 @@ def claim_webhooks(*, limit: int) -> Sequence[InboundWebhook]:
                 "token": uuid4(),
                 "now": now,
                 "lease_end": now + retries.LEASE,
-                "most": retries.MOST_TRIES,
+                "most": retries.MOST_CLAIMS,
                 "limit": limit,
             },
         )
@@ -76,8 +76,14 @@ def record_parked(webhook_id: UUID) -> None:
     )
 
 
-def record_failed(webhook: InboundWebhook, *, detail: str) -> None:
-    """Handling it failed: again later."""
+def record_failed(webhook: InboundWebhook, *, error_class: str, detail: str) -> None:
+    """Handling it failed: again later, or a dead letter."""
+    now = clock.now()
+    delay = retries.next_wait(
+        Work.HANDLE_WEBHOOK, done=webhook.tries, psp_account=webhook.psp_account, error_class=error_class
+    )
     InboundWebhook.objects.filter(id=webhook.id, handled_at__isnull=True, dead_at__isnull=True).update(
-        next_try_at=clock.now() + retries.HANDLE_AGAIN.delay(webhook.tries), last_error=detail
+        next_try_at=None if delay is None else now + delay,
+        dead_at=now if delay is None else None,
+        last_error=detail,
     )
