@@ -72,7 +72,7 @@ def judge(locked: LockedAttempt, report: Report) -> Judgement:
     captured = _captured(attempt, report)
     if captured is None:
         return _contradicts("success without an amount", DiscrepancyKind.AMOUNT)
-    if captured < attempt.captured and target == AttemptStatus.AUTHORIZED:
+    if captured < attempt.captured and target in (AttemptStatus.PENDING, AttemptStatus.AUTHORIZED):
         return Judgement(Verdict.ALREADY_SO, "overtaken: more has been captured since")
     captures = _shares(locked, captured)
     if captures is None:
