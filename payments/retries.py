@@ -58,6 +58,16 @@ STRATEGIES = (
         jitter=_TENTH,
         most_tries=30,
     ),
+    # The buyer waits, and a person can decide as well: ask a little, then give up.
+    RetryStrategy(
+        work=Work.ASK_RISK,
+        kind=StrategyKind.EXPONENTIAL,
+        first_seconds=1,
+        growth=2,
+        longest_seconds=10,
+        jitter=_TENTH,
+        most_tries=3,
+    ),
 )
 
 

@@ -20,6 +20,8 @@ class OrderStatus(TextChoices):
 class PendingReason(TextChoices):
     """Whom an order that is not final waits for."""
 
+    RISK_CHECK = "risk_check"
+    RISK_REVIEW = "risk_review"
     AWAITING_BUYER = "awaiting_buyer"
     SUBMITTED = "submitted"
     REQUIRES_ACTION = "requires_action"

@@ -9,6 +9,7 @@ from payments.facts.judgement import TARGETS, Judgement
 from payments.facts.locks import LockedAttempt
 from payments.models import Fact, Operation, PaymentAttempt, PaymentEvent, PaymentOrder, StateHistory
 from payments.psp.base import Outcome, Report
+from payments.risk.subjects import card_digest
 from payments.states import AttemptStatus, OrderStatus, PendingReason, steps
 
 PENDING_REASONS = {
@@ -39,6 +40,7 @@ ATTEMPT_FIELDS = (
     "captured",
     "currency",
     "decline_code",
+    "card_digest",
     "client_action",
     "completed_at",
 )
@@ -126,6 +128,7 @@ def move(locked: LockedAttempt, report: Report, judgement: Judgement, *, fact: F
     attempt, target = locked.attempt, TARGETS[report.outcome]
     attempt.psp_reference = attempt.psp_reference or report.psp_reference
     attempt.client_action = dict(report.client_action) if report.client_action else None
+    attempt.card_digest = attempt.card_digest or card_digest(report.raw.get("card_fingerprint"))
     if target == AttemptStatus.DECLINED:
         attempt.decline_code = report.decline_code
     if judgement.captures:

@@ -12,6 +12,10 @@ from payments.models.payment_attempt import AttemptLine, PaymentAttempt
 from payments.models.payment_event import ChargeMode, PaymentEvent
 from payments.models.payment_order import PaymentOrder
 from payments.models.retry_strategy import RetryStrategy, StrategyKind, Work
+from payments.models.risk_check import RiskCheck, RiskWait
+from payments.models.risk_decision import RiskDecision, RiskStage
+from payments.models.risk_list_entry import RiskList, RiskListEntry
+from payments.models.risk_rule import RiskAction, RiskKind, RiskRule, RiskSubject
 from payments.models.seller_terms import SellerTerms
 from payments.models.shop import ApiKey, Shop
 from payments.models.state_history import StateHistory
@@ -35,6 +39,16 @@ __all__ = [
     "PaymentEvent",
     "PaymentOrder",
     "RetryStrategy",
+    "RiskAction",
+    "RiskCheck",
+    "RiskDecision",
+    "RiskKind",
+    "RiskList",
+    "RiskListEntry",
+    "RiskRule",
+    "RiskStage",
+    "RiskSubject",
+    "RiskWait",
     "SellerTerms",
     "Shop",
     "StateHistory",

@@ -40,6 +40,8 @@ class PaymentAttempt(FSMModelMixin, models.Model):
     psp_reference = models.CharField(max_length=255, blank=True, default="")
     """The PSP's id of its payment object, once we know it."""
     decline_code = models.CharField(max_length=80, blank=True, default="")
+    card_digest = models.CharField(max_length=64, blank=True, default="")
+    """Keyed digest of the PSP's fingerprint of the card, once we know it; risk rules count by it."""
     client_action = EncryptedJSONField(null=True, blank=True)
     """What the buyer must do next, as the PSP said it; never logged."""
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -61,6 +63,13 @@ class PaymentAttempt(FSMModelMixin, models.Model):
                 condition=~Q(psp_reference=""),
                 name="one_attempt_per_psp_reference",
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["card_digest", "created_at"],
+                condition=~Q(card_digest=""),
+                name="payment_attempt_card",
+            )
         ]
         triggers = [
             *state_machine("status", ATTEMPT_EDGES, AttemptStatus.CREATED),

@@ -57,6 +57,11 @@ def digest_of(subject: str, value: str) -> str:
     return keyed_digest(f"{subject}:{in_one_form(subject, value)}")
 
 
+def card_digest(fingerprint: object) -> str:
+    """The digest of a PSP's fingerprint of a card; empty when there is none."""
+    return digest_of(RiskSubject.CARD_FINGERPRINT, str(fingerprint)) if fingerprint else ""
+
+
 def in_one_form(subject: str, value: str) -> str:
     """An address, a number or a domain as it is compared.
 
