@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.api import actions, views
+from payments.api import actions, operations, views
 from wallet.api import converters  # noqa: F401  # Registers `caller_id`.
 
 urlpatterns = [
@@ -22,6 +22,17 @@ urlpatterns = [
         name="checkout_cancel",
     ),
     path("checkouts/<caller_id:checkout_id>/attempts", actions.AttemptsView.as_view(), name="attempts"),
+    path("dead_letters", operations.DeadLettersView.as_view(), name="dead_letters"),
+    path(
+        "dead_letters/<slug:kind>/<uuid:object_id>/replay",
+        operations.ReplayView.as_view(),
+        name="dead_letter_replay",
+    ),
+    path(
+        "dead_letters/<slug:kind>/<uuid:object_id>/close",
+        operations.CloseView.as_view(),
+        name="dead_letter_close",
+    ),
     path("sellers", views.SellersView.as_view(), name="sellers"),
     path("sellers/<caller_id:seller_account>", views.SellerView.as_view(), name="seller"),
 ]

@@ -10,11 +10,18 @@ from django.db import transaction
 from ledger import clock
 from payments.models import ApiKey, Shop
 
-SCOPES = ("payments:read", "payments:write", "sellers:read", "sellers:write")
-"""What a key may be allowed to do. `sellers:*` belong to the company, not to its shops, unless given."""
+SCOPES = (
+    "payments:read",
+    "payments:write",
+    "sellers:read",
+    "sellers:write",
+    "operations:read",
+    "operations:write",
+)
+"""What a key may be allowed to do. `sellers:*` and `operations:*` belong to the company, not to its shops."""
 
 SHOP_SCOPES = ("payments:read", "payments:write")
-COMPANY_SCOPES = ("sellers:read", "sellers:write")
+COMPANY_SCOPES = ("sellers:read", "sellers:write", "operations:read", "operations:write")
 
 
 @transaction.atomic
