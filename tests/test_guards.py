@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 
 from ledger import boundary
+from payments.models import RetryStrategy
 from tests.conftest import NetworkInsideTransaction
 
 
@@ -45,3 +46,9 @@ def test_the_tests_own_transaction_does_not_count(listener: tuple[str, int]) -> 
 def test_a_hook_that_a_test_leaves_behind_is_gone_in_the_next(time: str) -> None:
     assert boundary._hook is None, f"the {time} of two equal tests"
     boundary.install(lambda name: None)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_rows_of_the_first_day_are_back_after_the_tables_were_emptied(time: str) -> None:
+    assert RetryStrategy.objects.exists(), f"the {time} of two tests that empty all tables"

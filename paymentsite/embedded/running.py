@@ -9,53 +9,39 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import NoReturn
 
-from paymentsite.embedded import environment, servers
+from paymentsite.embedded import environment, servers, signals
 from paymentsite.embedded.errors import EmbeddedError
 from paymentsite.embedded.rooms import DEMO, MAIN, PROJECT, Room
 from paymentsite.embedded.speech import say
 from paymentsite.embedded.system import System
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 
 def run() -> int:
     """The whole system until Ctrl-C. Returns the exit code: 0 when it was asked to stop."""
-    with _only_one(MAIN), interruptible():
-        try:
-            system = _start(MAIN, quiet=False)
-        except BaseException:
-            _stop(None, MAIN)
-            raise
-        try:
-            system.wait_until_healthy()
+    signals.end_by_exception()
+    try:
+        with _only_one(MAIN), _started(MAIN, quiet=False) as system:
             _play_sample(MAIN)
             _welcome(system)
             system.wait()
             say("A process ended by itself, so everything is stopped. The lines above say which.")
             return 1
-        except KeyboardInterrupt:
-            say("\nStopping ...")
-            return 0
-        finally:
-            _stop(system, MAIN)
+    except KeyboardInterrupt:
+        return 0
 
 
 def demo() -> int:
     """The story of `manage.py demo`, on servers and processes of its own. Nothing is left of it."""
-    for variable in ("DATABASE_URL", "REDIS_URL", "WEB_PORT", "SANDBOX_PORT"):
+    for variable in ("DATABASE_URL", "REDIS_URL", *environment.USUAL_PORTS):
         os.environ.pop(variable, None)  # The story is told on empty books, never on somebody's.
-    with _only_one(DEMO), interruptible():
+    signals.end_by_exception()
+    with _only_one(DEMO):
         _throw_away(DEMO)
-        system: System | None = None
         try:
-            system = _start(DEMO, quiet=True)
-            system.wait_until_healthy()
-            return _manage(system.environment, "demo")
+            with _started(DEMO, quiet=True) as system:
+                return _manage(system.environment, "demo")
         finally:
-            _stop(system, DEMO)
             _throw_away(DEMO)
 
 
@@ -74,44 +60,31 @@ def end_running(room: Room) -> None:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """The end of the terminal and a plain kill stop us the way Ctrl-C does."""
-    for number in ENDING:
-        signal.signal(number, _interrupt)
-    yield
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _start(room: Room, *, quiet: bool) -> System:
-    servers.up(room)
-    values = environment.for_processes(room)
-    system = System(environment=values, log=room.logs / "run.log", quiet=quiet)
-    system.check_ports()
-    say("Migrations, sample shop, sellers and staff user")
-    _must(values, "prepare")
-    say("Processes: site, workers, beat, sweeper, sandbox PSP")
-    system.start()
-    return system
-
-
-def _stop(system: System | None, room: Room) -> None:
-    for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)  # A second Ctrl-C must not leave half of it running.
-    if system is not None:
-        system.stop()
-    servers.down(room)
+def _started(room: Room, *, quiet: bool) -> Iterator[System]:
+    """The system of the room, prepared and answering; afterwards its processes are stopped, then its servers."""
+    system: System | None = None
+    try:
+        servers.up(room)
+        values = environment.for_processes(room)
+        system = System(environment=values, log=room.logs / "run.log", quiet=quiet)
+        system.check_ports()
+        say("Migrations, sample shop, sellers and staff user")
+        if _manage(values, "prepare") != 0:
+            raise EmbeddedError("`manage.py prepare` failed; the lines above say why.")
+        say("Processes: site, workers, beat, sweeper, sandbox PSP")
+        system.start()
+        system.wait_until_healthy()
+        yield system
+    finally:
+        signals.ignore()
+        if system is not None:
+            say("\nStopping ...")
+            system.stop()
+        servers.down(room)
 
 
 def _manage(values: dict[str, str], *arguments: str) -> int:
     return subprocess.run([sys.executable, "manage.py", *arguments], cwd=PROJECT, env=values).returncode
-
-
-def _must(values: dict[str, str], *arguments: str) -> None:
-    if _manage(values, *arguments) != 0:
-        raise EmbeddedError(f"`manage.py {arguments[0]}` failed; the lines above say why.")
 
 
 def _play_sample(room: Room) -> None:

@@ -14,9 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from paymentsite.embedded import environment, servers
+from paymentsite.embedded import environment, servers, signals
 from paymentsite.embedded.rooms import PROJECT, TEST
-from paymentsite.embedded.running import interruptible
 from paymentsite.embedded.speech import say
 
 SERIAL = "stack or race or browser"
@@ -30,7 +29,8 @@ def test(arguments: Sequence[str]) -> int:
 
     With arguments: one pytest with these. Returns pytest's exit code.
     """
-    with interruptible(), _servers() as values:
+    signals.end_by_exception()
+    with _servers() as values:
         if arguments:
             return _pytest(values, *arguments)
         codes = [_pytest(values, "-n", "2", "-m", f"not ({SERIAL})"), _pytest(values, "-m", SERIAL)]
@@ -69,8 +69,7 @@ def _servers() -> Iterator[dict[str, str]]:
         try:
             yield values
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)
+            signals.ignore()
             if _alone(users):
                 with redirect_stdout(StringIO()):  # pytest's closing line stays the last.
                     servers.down(TEST)
