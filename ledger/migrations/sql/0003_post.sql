@@ -12,6 +12,14 @@
 -- committed while the one before it waited. Plans must be index look-ups, whatever the statistics say when a session
 -- first makes them: hence the settings, which also hold for the triggers.
 
+CREATE FUNCTION ledger_taken_elsewhere(reference text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    -- The running balances of this batch count on an entry that is not going to be: nothing to do but begin again.
+    RAISE EXCEPTION 'ledger: % is being posted elsewhere with other accounts', reference
+        USING ERRCODE = 'serialization_failure';
+END $$;
+
+
 CREATE FUNCTION ledger_post(
     entry_references text[], kinds text[], fingerprints text[], occurred timestamptz[], descriptions text[],
     forced boolean[], leg_counts int[],
@@ -169,8 +177,8 @@ BEGIN
         RETURN;
     END IF;
 
-    -- In order of references, so that two batches with the same ones never wait for each other in a ring. `IN` is
-    -- wrapped in IS TRUE to be looked up in a hash table; as a join it would be a loop over the whole batch.
+    -- In order of references, so that two batches with the same ones never wait for each other in a ring. CASE and IN
+    -- look the ids up in a hash table; as a join it would be a loop over the whole batch.
     WITH inserted AS (
         INSERT INTO ledger_entry (id, occurred_at, created_at, accounting_date, forced, fingerprint,
                                   reference, kind, description)
@@ -187,25 +195,18 @@ BEGIN
         SELECT new_ids[entry], n - legs_before[entry], ids[account], amount, balance
           FROM unnest(leg_entries, leg_accounts, leg_amounts, running)
                WITH ORDINALITY l (entry, account, amount, balance, n)
-         WHERE (new_ids[entry] IN (SELECT id FROM inserted)) IS TRUE
+         WHERE CASE WHEN new_ids[entry] IN (SELECT id FROM inserted) THEN true
+                    WHEN new_ids[entry] IS NULL OR balance IS NULL THEN false
+                    ELSE ledger_taken_elsewhere(entry_references[entry]) END
     )
     SELECT array_agg(id) INTO written FROM inserted;
 
-    -- A reference that was taken while we looked: by an entry without any exact account in common with ours, or it would
-    -- have waited for our locks. Ours counts in no running balance then, unless the two differ.
+    -- A reference was taken after we looked, by an entry without any exact account of ours, or it would have waited for
+    -- our locks: so it has none, or it is another entry, and that has been dealt with above.
     IF accepted > coalesce(cardinality(written), 0) THEN
         lost := ARRAY(SELECT id FROM unnest(new_ids) id WHERE id IS NOT NULL EXCEPT SELECT unnest(written));
-        leg_to := 0;
         FOR i IN 1 .. entries LOOP
-            leg_from := leg_to + 1;
-            leg_to := leg_to + leg_counts[i];
             CONTINUE WHEN (entry_ids[i] = ANY (lost) OR known_ids[i] = ANY (lost)) IS NOT TRUE;
-            FOR j IN leg_from .. leg_to LOOP
-                IF running[j] IS NOT NULL THEN
-                    RAISE EXCEPTION 'ledger: % is being posted elsewhere with other accounts', entry_references[i]
-                        USING ERRCODE = 'serialization_failure';
-                END IF;
-            END LOOP;
             SELECT id, encode(fingerprint, 'hex') INTO STRICT winner, reason
               FROM ledger_entry WHERE reference = entry_references[i];
             IF reason = fingerprints[i] THEN
