@@ -21,7 +21,7 @@ def run() -> int:
     """The whole system until Ctrl-C. Returns the exit code: 0 when it was asked to stop."""
     signals.end_by_exception()
     try:
-        with _only_one(MAIN), _started(MAIN, quiet=False) as system:
+        with signals.ctrl_c_is_ours(), _only_one(MAIN), _started(MAIN, quiet=False) as system:
             _play_sample(MAIN)
             _welcome(system)
             system.wait()
