@@ -70,7 +70,7 @@ def judge(locked: LockedAttempt, report: Report) -> Judgement:
     if target is None:
         return Judgement(Verdict.APPLIED)
     captured = _captured(attempt, report)
-    if captured is None:
+    if captured is None or (target == AttemptStatus.SUCCEEDED and not captured):
         return _contradicts("success without an amount", DiscrepancyKind.AMOUNT)
     if captured < attempt.captured and target in (AttemptStatus.PENDING, AttemptStatus.AUTHORIZED):
         return Judgement(Verdict.ALREADY_SO, "overtaken: more has been captured since")
