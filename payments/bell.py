@@ -37,11 +37,17 @@ _silence = _Silence()
 PSP_CALLS = "psp_calls"
 INBOUND_WEBHOOKS = "inbound_webhooks"
 EXPIRIES = "expiries"
+RISK_CHECKS = "risk_checks"
+DELIVERIES = "deliveries"
+REMOVALS = "removals"
 
 BELLS: dict[str, Bell] = {
     PSP_CALLS: Bell(task="payments.tasks.call_psps", queue="psp"),
     INBOUND_WEBHOOKS: Bell(task="payments.tasks.handle_webhooks", queue="interactive"),
     EXPIRIES: Bell(task="payments.tasks.expire_checkouts", queue="batch"),
+    RISK_CHECKS: Bell(task="payments.tasks.check_risks", queue="interactive"),
+    DELIVERIES: Bell(task="payments.tasks.deliver_webhooks", queue="webhooks"),
+    REMOVALS: Bell(task="payments.tasks.remove_old_news", queue="batch"),
 }
 
 

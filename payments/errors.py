@@ -1,5 +1,7 @@
 """Every refusal of this app: one class each, with the HTTP status and the code that the API answers."""
 
+from collections.abc import Mapping
+
 
 class PaymentError(Exception):
     """The root of all refusals of this app."""
@@ -152,6 +154,41 @@ class DeadLetterNotFound(PaymentError):
     status_code = 404
     code = "dead_letter_not_found"
     default_detail = "There is no such dead letter, or it was replayed or closed before."
+
+
+class RiskCheckOpen(PaymentError):
+    status_code = 409
+    code = "risk_check_open"
+    default_detail = "The last way to pay this checkout is still being checked; wait for the result."
+    retry_after = 5
+
+
+class ReviewClosed(PaymentError):
+    status_code = 409
+    code = "risk_review_closed"
+    default_detail = "This payment does not wait for a review, or somebody has decided it."
+
+
+class ReasonMissing(PaymentError):
+    status_code = 422
+    code = "reason_missing"
+    default_detail = "Write down why."
+
+
+class RiskEntryInvalid(PaymentError):
+    status_code = 422
+    code = "risk_entry_invalid"
+    default_detail = "This cannot stand on this list."
+
+
+class RiskRuleInvalid(PaymentError):
+    status_code = 422
+    code = "risk_rule_invalid"
+    default_detail = "This rule could not be used."
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {problem}" for field, problem in problems.items()))
+        self.problems = problems
 
 
 class WebhookForged(PaymentError):

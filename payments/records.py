@@ -47,7 +47,7 @@ def announce(orders: Sequence[PaymentOrder], *, event: PaymentEvent, at: datetim
 
 
 def _word(order: PaymentOrder) -> str:
-    return {"NOT_STARTED": "created", "EXECUTING": "pending", "SUCCESS": "succeeded", "FAILED": "failed"}[
+    return {"NOT_STARTED": "pending", "EXECUTING": "pending", "SUCCESS": "succeeded", "FAILED": "failed"}[
         order.status
     ]
 

@@ -7,7 +7,7 @@ import structlog
 from celery import shared_task
 
 from ledger.boundary import boundary
-from payments.bell import BELLS, EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS
+from payments.bell import BELLS, EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS, RISK_CHECKS
 from payments.facts import apply_fact
 from payments.models import FactSource, InboundWebhook, Operation, Verdict
 from payments.psp.base import (
@@ -23,7 +23,9 @@ from payments.psp.base import (
     Report,
 )
 from payments.psp.registry import adapter
-from payments.services import calls, expiry, inbound
+from payments.risk.provider import RiskProviderFailed
+from payments.risk.registry import risk_provider
+from payments.services import calls, expiry, inbound, risk_checks
 
 log = structlog.get_logger(__name__)
 
@@ -156,3 +158,31 @@ def expire_checkouts() -> None:
             expiry.expire_checkout(event_id)
         except Exception:  # One checkout that cannot be closed must not keep the others open.
             log.exception("expiry_failed", event_id=str(event_id))
+
+
+@shared_task(name=BELLS[RISK_CHECKS].task, ignore_result=True)
+def check_risks() -> None:
+    """Ask the outside risk provider about the payments that wait for its answer."""
+    for _ in range(MOST_BATCHES):
+        claims = risk_checks.claim_checks(limit=1)
+        if not claims:
+            return
+        for claim in claims:
+            _ask_about_risk(claim)
+
+
+def _ask_about_risk(claim: risk_checks.RiskClaim) -> None:
+    question = risk_checks.begin_question(claim)
+    if question is None:
+        return
+    name = risk_checks.provider_name()
+    try:
+        boundary(f"risk:send:{name}")
+        answer = risk_provider().score(question)
+        boundary(f"risk:received:{name}")
+    except Exception as error:  # Whatever it was, there is no answer; no money depends on which it was.
+        if not isinstance(error, RiskProviderFailed):
+            log.exception("risk_question_failed", check_id=str(claim.check_id))
+        risk_checks.record_no_answer(claim, detail=str(error))
+        return
+    risk_checks.record_answer(claim, answer)

@@ -118,6 +118,16 @@ PAYMENT_PROVIDERS: dict[str, dict[str, Any]] = {
 }
 """PSP accounts by name, in the order in which they are preferred."""
 
+RISK_PROVIDER: dict[str, Any] | None = {
+    "NAME": "sandbox",
+    "BACKEND": "payments.risk.sandbox_provider.SandboxRiskProvider",
+    "OPTIONS": {
+        "base_url": env.str("SANDBOX_PSP_URL", default="http://127.0.0.1:8001"),
+        "secret_key": env.str("SANDBOX_PSP_SECRET_KEY", default=""),
+    },
+}
+"""The outside service that rules with the action `ask` ask; None when there is none."""
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["payments.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["payments.api.authentication.HasScope"],

@@ -75,6 +75,21 @@ class PaymentAttempt(FSMModelMixin, models.Model):
             *state_machine("status", ATTEMPT_EDGES, AttemptStatus.CREATED),
             fixed("event_id", "psp_account", "method", "amount", "currency", "manual_capture", "created_at"),
             pgtrigger.Trigger(
+                name="risk_is_accepted",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func="""
+                    IF (
+                        SELECT outcome FROM payments_riskdecision WHERE event_id = NEW.event_id
+                        ORDER BY at DESC, id DESC LIMIT 1
+                    ) IS DISTINCT FROM 'accept' THEN
+                        RAISE EXCEPTION 'checkout % has no accepting risk decision', NEW.event_id
+                        USING ERRCODE = 'integrity_constraint_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
                 name="keeps_lines_live",
                 operation=pgtrigger.UpdateOf("status"),
                 when=pgtrigger.After,

@@ -47,6 +47,7 @@ def exchange(
     headers: Mapping[str, str],
     json: Mapping[str, Any] | None = None,
     params: Mapping[str, str] | None = None,
+    total_seconds: float = TOTAL_SECONDS,
 ) -> HttpAnswer:
     """One request and its whole answer.
 
@@ -54,7 +55,7 @@ def exchange(
         PspNotReached: no connection was made, so nothing can have happened.
         PspUncertain: the request may have arrived, and there is no answer that can be read.
     """
-    deadline = time.monotonic() + TOTAL_SECONDS
+    deadline = time.monotonic() + total_seconds
     try:
         with session.request(
             method,
@@ -62,7 +63,7 @@ def exchange(
             headers=dict(headers),
             json=json,
             params=params,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            timeout=(min(CONNECT_SECONDS, total_seconds), min(READ_SECONDS, total_seconds)),
             allow_redirects=False,
             stream=True,
         ) as response:

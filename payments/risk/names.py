@@ -3,8 +3,18 @@
 import unicodedata
 
 _LETTERS = str.maketrans(
-    # Letters that Unicode does not take apart, as passports write them.
-    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+    {  # Letters that Unicode does not take apart, as passports write them.
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "ł": "l",
+        "ħ": "h",
+        "ŧ": "t",
+        "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+    }
 )
 
 _JOINING = frozenset("'’ʼʻ`´‘＇")  # noqa: RUF001 - the apostrophes are the point

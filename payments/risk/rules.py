@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from moneyed import Money
 
@@ -122,6 +121,10 @@ def _why(rule: Measured, payment: Payment) -> Iterator[str]:
                     f"{rule.found + 1} payments by this {_word(rule)} in {_period(rule.window)}, "
                     f"and {rule.parameters['limit']} may pass."
                 )
+        case RiskKind.OUTSIDE_SCORE:
+            # Its limits wait for the provider's answer; the one that asks hits every payment.
+            if rule.action == RiskAction.ASK:
+                yield "Every payment is asked about."
         case RiskKind.COUNTRY_BLOCKED:
             if payment.country in rule.parameters["countries"]:
                 yield f"Country {payment.country} is blocked."
@@ -154,7 +157,7 @@ def _text(amount: Money) -> str:
     return f"{amount.amount:.{money.decimals(currency)}f} {currency}"
 
 
-def _word(rule: Any) -> str:
+def _word(rule: Measured) -> str:
     return WORDS.get(rule.subject, rule.subject)
 
 

@@ -12,10 +12,11 @@ LONGEST_REASON = 200
 class SandboxRiskProvider:
     """`POST /v1/risk/score` of the sandbox."""
 
-    def __init__(self, *, base_url: str, secret_key: str) -> None:
+    def __init__(self, *, base_url: str, secret_key: str, timeout_seconds: float = 3.0) -> None:
         self._url = base_url.rstrip("/") + "/v1/risk/score"
         self._headers = {"Authorization": f"Bearer {secret_key}"}
         self._session = new_session()
+        self._timeout_seconds = timeout_seconds
 
     def score(self, question: RiskQuestion) -> RiskAnswer:
         """Ask once. The same reference gets the same answer, so asking again is harmless."""
@@ -31,7 +32,14 @@ class SandboxRiskProvider:
             "buyer": dict(question.buyer_info),
         }
         try:
-            answer = exchange(self._session, "POST", self._url, headers=self._headers, json=body)
+            answer = exchange(
+                self._session,
+                "POST",
+                self._url,
+                headers=self._headers,
+                json=body,
+                total_seconds=self._timeout_seconds,
+            )
         except PspError as error:
             raise RiskProviderFailed(error.detail) from error
         if answer.status != 200:

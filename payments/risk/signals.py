@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from payments.models import RiskKind, RiskSubject
+from payments.models import RiskKind, RiskRule, RiskSubject
 from payments.risk.parameters import MOST_COUNTED
 from payments.risk.subjects import Subjects
 
@@ -197,6 +197,23 @@ def measure(
             )
             for name, kind, subject, parameters, window, currency, action, found in cursor.fetchall()
         ]
+
+
+def score_rules() -> Sequence[Measured]:
+    """The rules in force that say what an outside score means."""
+    return [
+        Measured(
+            name=rule.name,
+            kind=rule.kind,
+            subject=rule.subject,
+            parameters=rule.parameters,
+            window=rule.window,
+            currency=rule.currency,
+            action=rule.action,
+            found=None,
+        )
+        for rule in RiskRule.objects.filter(enabled=True, kind=RiskKind.OUTSIDE_SCORE)
+    ]
 
 
 def _lock_key(digest: str) -> int | None:

@@ -7,7 +7,8 @@ from payments.errors import AttemptOpen, CheckoutClosed, CheckoutNotFound
 from payments.facts import lock_attempt
 from payments.models import AttemptLine, PaymentAttempt, PaymentEvent, PaymentOrder, Shop
 from payments.representation import checkout_representation
-from payments.services.attempts import plan_attempts, store_attempts
+from payments.services.admission import admit, refuse_while_checked
+from payments.services.attempts import plan_attempts
 from payments.services.cancellations import REPLACED, call_off
 from payments.services.idempotency import Answer, digest_of, store_answer, stored_answer
 
@@ -19,7 +20,8 @@ def request_attempt(*, shop: Shop, checkout_id: str, method: str, token: str, id
     charge twice, so the caller is told to come back.
 
     Raises:
-        CheckoutNotFound (404), CheckoutClosed, AttemptOpen, CallInProgress (409), IdempotencyKeyReused (422), and what
+        CheckoutNotFound (404), CheckoutClosed, AttemptOpen, RiskCheckOpen, CallInProgress (409),
+        IdempotencyKeyReused (422), and what
         `plan_attempts` raises.
     """
     digest = digest_of(["another_attempt", checkout_id, method, token])
@@ -47,10 +49,12 @@ def _request(
     open_orders = [order for order in _orders(event) if not order.is_final]
     if not open_orders or not event.takes_another_method or event.expires_at <= now:
         raise CheckoutClosed
+    refuse_while_checked(event)
     if _call_off_live(open_orders):
         return None
     open_orders = [order for order in _orders(event) if not order.is_final]
-    store_attempts(plan_attempts(event, open_orders, method=method, token=token, now=now))
+    plan = plan_attempts(event, open_orders, method=method, token=token, now=now)
+    admit(event=event, orders=open_orders, plan=plan, method=method, token=token, now=now).store()
     answer = Answer(201, checkout_representation(event, _orders(event)))
     store_answer(shop=shop, key=key, digest=digest, answer=answer)
     return answer

@@ -11,6 +11,7 @@ from payments.bell import PSP_CALLS, ring_on_commit
 from payments.errors import CallInProgress, CancelTogether, CheckoutNotFound, NotCancelable
 from payments.facts import LockedAttempt, Moves, lock_attempt
 from payments.models import AttemptLine, Operation, OperationTry, PaymentEvent, PaymentOrder, Shop
+from payments.services.admission import end_check_of_final
 from payments.services.captures import find_orders
 from payments.states import AttemptStatus, TryStatus
 
@@ -96,6 +97,7 @@ def fail_unattempted(
         if not order.is_final:
             moves.fail(order, failure_code)
     moves.store()
+    end_check_of_final(event, now=at)
 
 
 def call_off(locked: LockedAttempt, *, order_ids: set[UUID], reason: str, actor: str, at: datetime) -> None:

@@ -27,7 +27,8 @@ from payments.models import (
     Shop,
 )
 from payments.representation import checkout_representation
-from payments.services.attempts import Plan, plan_attempts, store_attempts
+from payments.services.admission import admit
+from payments.services.attempts import Plan, plan_attempts
 from payments.services.idempotency import Answer, digest_of, store_answer, stored_answer
 from payments.states import PendingReason
 from wallet.encryption import keyed_digest
@@ -166,14 +167,18 @@ def _create(*, shop: Shop, new: NewCheckout, idempotency_key: str, digest: bytes
     plan: Plan = []
     if new.method:
         plan = plan_attempts(event, orders, method=new.method, token=new.token, now=now)
-    body = checkout_representation(event, orders)
-    if idempotency_key:
-        store_answer(shop=shop, key=idempotency_key, digest=digest, answer=Answer(201, body))
     event.save(force_insert=True)
     # Sorted, so that two checkouts that name the same orders wait for each other instead of deadlocking.
     PaymentOrder.objects.bulk_create(sorted(orders, key=lambda order: order.payment_order_id))
-    store_attempts(plan)
+    moves = None
+    if new.method:
+        moves = admit(event=event, orders=orders, plan=plan, method=new.method, token=new.token, now=now)
+    body = checkout_representation(event, orders)
+    if idempotency_key:
+        store_answer(shop=shop, key=idempotency_key, digest=digest, answer=Answer(201, body))
     records.announce_checkout(event, body=body, at=now)
+    if moves is not None:
+        moves.store(announce=any(order.is_final for order in orders))
     return Answer(201, body)
 
 

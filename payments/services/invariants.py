@@ -5,13 +5,14 @@ rows that break it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection
 
 from ledger import clock
 from ledger.services import Violation
+from payments.services.invariant_question import Question
+from payments.services.risk_invariants import RISK_QUESTIONS
 from payments.states import ATTEMPT_EDGES, ORDER_EDGES, Edges, pairs
 
 LONGEST_OPEN = timedelta(days=7)
@@ -22,15 +23,6 @@ OVERDUE = timedelta(minutes=5)
 
 MOST_ROWS = 20
 """Rows named per question."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A query for what must not be: each row is one violation, its first column names the row."""
-
-    invariant: int
-    message: str
-    sql: str
 
 
 QUESTIONS = (
@@ -101,7 +93,7 @@ QUESTIONS = (
     ),
     Question(
         8,
-        "no order waits for long without an open discrepancy or a dead letter that says so",
+        "no order waits for long without an open discrepancy, review or dead letter that says so",
         """
         SELECT o.id FROM payments_paymentorder o
         WHERE o.status IN ('NOT_STARTED', 'EXECUTING') AND o.created_at < %(longest_open)s AND NOT EXISTS (
@@ -109,17 +101,20 @@ QUESTIONS = (
             LEFT JOIN payments_discrepancy d ON d.attempt_id = l.attempt_id AND d.status = 'OPEN'
             LEFT JOIN payments_operationtry t ON t.attempt_id = l.attempt_id AND t.dead_at IS NOT NULL
             WHERE l.order_id = o.id AND (d.id IS NOT NULL OR t.id IS NOT NULL)
+        ) AND NOT EXISTS (
+            SELECT FROM payments_riskcheck c WHERE c.event_id = o.event_id AND c.waits_for = 'staff'
         )
         """,
     ),
     Question(
         9,
-        "an order that is not final has an attempt that may yet end it, or waits for its buyer until it expires",
+        "an order that is not final has an attempt or a risk check that may yet end it, or its buyer until it expires",
         """
         SELECT o.id FROM payments_paymentorder o JOIN payments_paymentevent e ON e.id = o.event_id
         WHERE o.status IN ('NOT_STARTED', 'EXECUTING')
           AND NOT (e.buyer_chooses AND e.expiry_due_at IS NOT NULL AND o.pending_reason = 'awaiting_buyer')
           AND NOT EXISTS (SELECT FROM payments_attemptline l WHERE l.order_id = o.id AND l.live)
+          AND NOT EXISTS (SELECT FROM payments_riskcheck c WHERE c.event_id = o.event_id AND c.ended_at IS NULL)
         """,
     ),
     Question(
@@ -256,7 +251,7 @@ def violations() -> Iterator[Violation]:
     now = clock.now()
     parameters = {"longest_open": now - LONGEST_OPEN, "overdue": now - OVERDUE}
     with connection.cursor() as cursor:
-        for question in QUESTIONS:
+        for question in (*QUESTIONS, *RISK_QUESTIONS):
             cursor.execute(f"{question.sql} LIMIT {MOST_ROWS}", parameters)
             rows = [str(row[0]) for row in cursor.fetchall()]
             if rows:
