@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox_psp import challenge, disputes, payments, payouts, refunds, reports, tokens
+from sandbox_psp import challenge, disputes, payments, payouts, refunds, reports, risk, tokens
 from sandbox_psp.control import Control
 from sandbox_psp.errors import ApiError
 from sandbox_psp.http import Request, Response, answer
@@ -62,6 +62,7 @@ def routes(control: Control) -> list[Route]:
         ("disputes.concede", "POST /v1/disputes/*/close", disputes.concede),
         ("tokens.create", "POST /v1/tokens", _create_token),
         ("payment_methods.create", "POST /v1/payment_methods", _create_payment_method),
+        ("risk.score", "POST /v1/risk/score", risk.score),
         ("books.get", "GET /v1/books", reports.read_books),
         ("books.entries", "GET /v1/books/entries", reports.read_entries),
         ("balance.get", "GET /v1/balance", reports.read_balance),

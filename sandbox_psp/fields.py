@@ -117,6 +117,17 @@ class Fields:
             raise self.refusal(name, "must be an object")
         return Fields(value, prefix=f"{self._prefix}{name}.")
 
+    def objects(self, name: str, *, most: int) -> "list[Fields]":
+        """A list of nested objects."""
+        value = self._take(name, [])
+        if (
+            not isinstance(value, list)
+            or len(value) > most
+            or not all(isinstance(one, dict) for one in value)
+        ):
+            raise self.refusal(name, f"must be a list of at most {most} objects")
+        return [Fields(one, prefix=f"{self._prefix}{name}[{at}].") for at, one in enumerate(value)]
+
     def word(self, name: str, default: str) -> str:
         """A string or a number, as text."""
         value = self._take(name, default)
