@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'ledger_account',
-                'constraints': [models.UniqueConstraint(fields=('code',), name='ledger_account_code'), models.CheckConstraint(condition=models.Q(('type__in', ['asset', 'liability', 'equity', 'income', 'expense', 'memo'])), name='ledger_account_type'), models.CheckConstraint(condition=models.Q(('policy__in', ['exact', 'deferred'])), name='ledger_account_policy'), models.CheckConstraint(condition=models.Q(('normal_side__in', [1, -1])), name='ledger_account_side'), models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='ledger_account_currency'), models.CheckConstraint(condition=models.Q(('floor', None), ('policy', 'exact'), _connector='OR'), name='ledger_account_floor_is_exact')],
+                'constraints': [models.UniqueConstraint(fields=('code',), name='ledger_account_code')],
             },
         ),
         migrations.CreateModel(

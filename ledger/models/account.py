@@ -1,7 +1,6 @@
 """Accounts."""
 
 from django.db import models
-from django.db.models import Q
 
 from ledger.chart import AccountType, Policy, Side
 
@@ -26,24 +25,9 @@ class Account(models.Model):
 
     class Meta:
         db_table = "ledger_account"
-        constraints = [
-            models.UniqueConstraint(fields=["code"], name="ledger_account_code"),
-            models.CheckConstraint(
-                condition=Q(type__in=[kind.value for kind in AccountType]), name="ledger_account_type"
-            ),
-            models.CheckConstraint(
-                condition=Q(policy__in=[policy.value for policy in Policy]), name="ledger_account_policy"
-            ),
-            models.CheckConstraint(
-                condition=Q(normal_side__in=[side.value for side in Side]), name="ledger_account_side"
-            ),
-            models.CheckConstraint(
-                condition=Q(currency__regex=r"^[A-Z]{3}$"), name="ledger_account_currency"
-            ),
-            models.CheckConstraint(
-                condition=Q(floor=None) | Q(policy=Policy.EXACT.value), name="ledger_account_floor_is_exact"
-            ),
-        ]
+        # What an account may be is proved by a trigger when it is opened, and fixed from then on; a CHECK would be
+        # read again for every posting.
+        constraints = [models.UniqueConstraint(fields=["code"], name="ledger_account_code")]
 
     def __str__(self) -> str:
         return self.code

@@ -106,7 +106,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
         "ledger_account_balance_follows",
         "ledger_account_fixed",
         "ledger_account_kept",
-        "ledger_account_opens_empty",
+        "ledger_account_opened",
     ),
     "ledger_entry": ("ledger_entries_added", "ledger_entry_append_only"),
     "ledger_posting": ("ledger_posting_append_only", "ledger_postings_added"),

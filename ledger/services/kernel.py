@@ -20,11 +20,7 @@ class Answer(NamedTuple):
     reason: str | None
 
 
-_CALL = (
-    "SELECT * FROM ledger_post("
-    "%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::boolean[], %s::int[],"
-    " %s::text[], %s::text[], %s::int[], %s::int[], %s::numeric[], %s::timestamptz, %s)"
-)
+_CALL = "SELECT * FROM ledger_post(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _COME_AGAIN = {"40001", "40P01"}
 """Serialization failure, deadlock: nothing was done, and the next try may pass."""
 _TRIES = 5

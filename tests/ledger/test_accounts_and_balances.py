@@ -34,7 +34,12 @@ def test_opening_twice_gives_the_same_account() -> None:
     first = open_accounts([spec])
     assert open_accounts([spec, spec]) == first
     account = Account.objects.get(code=spec.code)
-    assert (account.policy, account.floor, account.normal_side, account.balance) == ("exact", 0, -1, 0)
+    assert (account.policy, account.floor, account.normal_side, account.balance) == (
+        "exact",
+        Decimal(0),
+        -1,
+        Decimal(0),
+    )
 
 
 def test_an_account_that_exists_as_something_else_is_a_conflict() -> None:
@@ -81,7 +86,7 @@ def test_postings_to_one_deferred_account_in_a_batch_are_one_row_of_the_tail() -
     seller = funded(1)
     roll_up()
     post_many([sale(seller, 1) for _ in range(100)])
-    assert list(BalanceTail.objects.values_list("account__code", "amount")) == [(RECEIVABLE, 100)]
+    assert list(BalanceTail.objects.values_list("account__code", "amount")) == [(RECEIVABLE, Decimal(100))]
 
 
 def test_folding_the_tail_moves_no_balance() -> None:

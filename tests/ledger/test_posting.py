@@ -27,6 +27,7 @@ from ledger.models import Account, JournalEntry, Posting
 from ledger.services import (
     Entry,
     Leg,
+    Posted,
     balance,
     freeze,
     post,
@@ -51,10 +52,16 @@ from tests.ledger.building import (
 pytestmark = pytest.mark.django_db
 
 
+def row_of(posted: Posted) -> JournalEntry:
+    """The entry in the books."""
+    assert posted.entry_id is not None
+    return JournalEntry.objects.get(pk=posted.entry_id)
+
+
 def test_a_posted_entry_stands_in_the_books_with_its_postings() -> None:
     seller = wallet()
     posted = post(entry((RECEIVABLE, 100), (seller, -90), (COMMISSION, -10), reference="capture:1"))
-    row = JournalEntry.objects.get(pk=posted.entry_id)
+    row = row_of(posted)
     assert (row.reference, row.kind, row.occurred_at, row.accounting_date) == (
         "capture:1",
         "capture",
@@ -83,7 +90,7 @@ def test_posting_is_one_round_trip_however_many_the_entries() -> None:
 def test_the_accounting_date_is_the_day_in_utc() -> None:
     late = datetime.fromisoformat("2026-11-20T23:30:00-05:00")
     posted = post(replace(sale(wallet(), 1), occurred_at=late))
-    assert str(JournalEntry.objects.get(pk=posted.entry_id).accounting_date) == "2026-11-21"
+    assert str(row_of(posted).accounting_date) == "2026-11-21"
 
 
 def test_exact_accounts_carry_their_running_balance_in_the_order_of_posting() -> None:
@@ -381,20 +388,20 @@ def test_no_entries_are_no_work() -> None:
 def test_the_words_of_a_description_never_refuse_a_fact() -> None:
     hostile = "a\x00b\nc\ud800d\"e\\f'g{h},NULL ü" + "x" * 600
     posted = post(replace(sale(wallet(), 1), description=hostile))
-    kept = JournalEntry.objects.get(pk=posted.entry_id).description
+    kept = row_of(posted).description
     assert kept == ("a?b?c?d\"e\\f'g{h},NULL ü" + "x" * 600)[:500]
 
 
 @pytest.mark.parametrize("reference", ['"', "\\", "{}", "NULL", "null", "a,b", "'", "%s", "--", "$1", '\\"'])
 def test_references_of_any_printable_characters_are_kept_as_they_are(reference: str) -> None:
     posted = post(sale(wallet(), 1, reference=reference))
-    assert JournalEntry.objects.get(pk=posted.entry_id).reference == reference
+    assert row_of(posted).reference == reference
     assert post_many([sale(wallet(), 1), sale(wallet(), 1, reference=reference)])[1].refusal is not None
 
 
 def test_a_kind_may_be_any_word_even_null() -> None:
     posted = post(replace(sale(wallet(), 1), kind="null"))
-    assert JournalEntry.objects.get(pk=posted.entry_id).kind == "null"
+    assert row_of(posted).kind == "null"
 
 
 # Part of the caller's transaction.
@@ -434,7 +441,7 @@ def test_a_reversal_is_another_entry_with_the_opposite_postings() -> None:
     assert posted.entry_id is not None
     undone = reverse(posted.entry_id, "reversal:capture:1")
     assert (balance(RECEIVABLE), balance(seller), balance(COMMISSION)) == (eur(0), eur(0), eur(0))
-    row = JournalEntry.objects.get(pk=undone.entry_id)
+    row = row_of(undone)
     assert (row.kind, row.description) == ("reversal", "Reversal of capture:1")
     assert reverse(posted.entry_id, "reversal:capture:1").replayed
 

@@ -22,7 +22,7 @@ CREATE TRIGGER ledger_posting_append_only
 
 CREATE FUNCTION ledger_postings_added() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    incomplete bigint; unsteady bigint; overtaken bigint; low boolean;
+    incomplete bigint; unsteady bigint; overtaken bigint; low bigint;
 BEGIN
     WITH legs AS MATERIALIZED (
         -- OFFSET 0 keeps this a look-up by key for each leg, whatever the statistics said when it was planned.
@@ -50,15 +50,16 @@ BEGIN
           GROUP BY entry_id
          HAVING bool_or(total <> 0) OR sum(legs) < 2 OR min(first) <> 1 OR max(last) <> sum(legs)
           LIMIT 1),
-        (SELECT entry_id
-           FROM (SELECT entry_id, balance_after, CASE WHEN is_exact THEN
-                        balance + sum(amount) OVER (PARTITION BY account_id ORDER BY entry_id, line) END AS expected
-                   FROM legs) running
-          WHERE balance_after IS DISTINCT FROM expected
-          LIMIT 1),
         (SELECT id FROM folded WHERE moved_meanwhile LIMIT 1),
-        EXISTS (SELECT FROM legs WHERE amount * normal_side < 0 AND balance_after * normal_side < floor)
-      INTO incomplete, unsteady, overtaken, low;
+        running.unsteady, running.low
+      FROM (SELECT min(entry_id) FILTER (WHERE balance_after IS DISTINCT FROM expected) AS unsteady,
+                   min(entry_id) FILTER (WHERE balance_after * normal_side < floor
+                                           AND amount * normal_side < 0) AS low
+              FROM (SELECT entry_id, amount, balance_after, floor, normal_side,
+                           CASE WHEN is_exact THEN balance + sum(amount) OVER
+                                (PARTITION BY account_id ORDER BY entry_id, line) END AS expected
+                      FROM legs) steps) running
+      INTO incomplete, overtaken, unsteady, low;
 
     IF incomplete IS NOT NULL THEN
         RAISE EXCEPTION 'ledger: entry % is not two or more postings, numbered from 1, with sum zero per currency',
@@ -74,7 +75,7 @@ BEGIN
     END IF;
 
     -- A floor binds what takes from an account; an entry that gives may leave it below the floor, where it was.
-    IF low THEN
+    IF low IS NOT NULL THEN
         SELECT taken.entry_id INTO incomplete
           FROM (SELECT p.entry_id, a.floor, sum(p.amount * a.normal_side) AS change,
                        (array_agg(p.balance_after * a.normal_side ORDER BY p.line DESC))[1] AS left_over
@@ -117,39 +118,56 @@ CREATE TRIGGER ledger_entries_added
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_entries_added();
 
 
--- Accounts: only `frozen` may be changed by hand; the balance only by the triggers here.
+-- Accounts: proved when they are opened and fixed from then on; only `frozen` may be changed by hand, and the balance only
+-- by the triggers here. No CHECK and no WHEN stands on this table: PostgreSQL would read them anew for every posting.
 
-CREATE FUNCTION ledger_refuse_account_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger_account_opened() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'ledger: account % is fixed; only frozen may change, and the balance only through postings', OLD.code
+    IF NEW.currency !~ '^[A-Z]{3}$' OR NEW.normal_side NOT IN (1, -1) OR NEW.policy NOT IN ('exact', 'deferred')
+       OR NEW.type NOT IN ('asset', 'liability', 'equity', 'income', 'expense', 'memo') THEN
+        RAISE EXCEPTION 'ledger: account % has no such currency, side, policy or type', NEW.code
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.floor IS NOT NULL AND NEW.policy <> 'exact' THEN
+        RAISE EXCEPTION 'ledger: account % has a floor, so it must be exact', NEW.code USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.balance <> 0 THEN
+        RAISE EXCEPTION 'ledger: account % opens empty; money comes by entries', NEW.code
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER ledger_account_opened
+    BEFORE INSERT ON ledger_account FOR EACH ROW EXECUTE FUNCTION ledger_account_opened();
+
+CREATE FUNCTION ledger_refuse_change_of_account() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'ledger: accounts are fixed; only frozen may change, and the balance only through postings'
         USING ERRCODE = 'restrict_violation';
 END $$;
 
 CREATE TRIGGER ledger_account_fixed
-    BEFORE UPDATE ON ledger_account FOR EACH ROW
-    WHEN ((OLD.id, OLD.code, OLD.currency, OLD.type, OLD.policy, OLD.normal_side, OLD.floor, OLD.opened_at)
-          IS DISTINCT FROM
-          (NEW.id, NEW.code, NEW.currency, NEW.type, NEW.policy, NEW.normal_side, NEW.floor, NEW.opened_at))
-    EXECUTE FUNCTION ledger_refuse_account_change();
+    BEFORE UPDATE OF id, code, currency, type, policy, normal_side, floor, opened_at ON ledger_account
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change_of_account();
+
+-- Depth 1 is a statement of somebody's own, 2 one of the triggers here.
+CREATE FUNCTION ledger_only_by_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_trigger_depth() < 2 THEN
+        RAISE EXCEPTION 'ledger: % of % by hand is refused; balances follow postings', TG_OP, TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NULL;
+END $$;
 
 CREATE TRIGGER ledger_account_balance_follows
-    BEFORE UPDATE ON ledger_account FOR EACH ROW
-    WHEN (OLD.balance IS DISTINCT FROM NEW.balance AND pg_trigger_depth() = 0)
-    EXECUTE FUNCTION ledger_refuse_account_change();
+    BEFORE UPDATE OF balance ON ledger_account
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_by_trigger();
 
 CREATE TRIGGER ledger_account_kept
     BEFORE DELETE OR TRUNCATE ON ledger_account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
-
-CREATE FUNCTION ledger_refuse_opening_balance() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'ledger: account % opens empty; money comes by entries', NEW.code
-        USING ERRCODE = 'check_violation';
-END $$;
-
-CREATE TRIGGER ledger_account_opens_empty
-    BEFORE INSERT ON ledger_account FOR EACH ROW
-    WHEN (NEW.balance <> 0) EXECUTE FUNCTION ledger_refuse_opening_balance();
 
 
 -- The tail: written when postings arrive, folded when deleted. So balance plus tail never changes by a roll-up.
@@ -174,7 +192,7 @@ CREATE TRIGGER ledger_tail_fixed
 
 CREATE TRIGGER ledger_tail_follows
     BEFORE INSERT ON ledger_tail
-    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION ledger_refuse_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_only_by_trigger();
 
 
 -- Balances are updated in place by every entry: leave room on the page, so that no index is touched.
