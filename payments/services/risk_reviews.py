@@ -1,16 +1,24 @@
 """The second look: a person lets a payment through or refuses it, and says why."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
+from moneyed import Money
 
 from ledger import clock
 from payments.errors import CheckoutClosed, ReasonMissing, ReviewClosed
 from payments.models import RiskAction, RiskCheck, RiskDecision, RiskStage, RiskWait
-from payments.risk.rules import Reason, Verdict
+from payments.risk.rules import Reason, Verdict, totals_of
 from payments.services.admission import lock_check, settle
 
 LONGEST_REASON = 1000
+
+
+def totals_under_review(check: RiskCheck) -> Sequence[Money]:
+    """What is to be charged when it is accepted, one amount per currency."""
+    open_orders = [order.amount for order in check.event.orders.all() if not order.is_final]
+    return list(totals_of(open_orders).values())
 
 
 @transaction.atomic

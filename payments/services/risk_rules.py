@@ -178,15 +178,12 @@ def add_to_list(
     Raises:
         RiskEntryInvalid: the value cannot be what the subject says, or the subject has no place on the list (422).
     """
-    label = ""
+    check_entry(kind=kind, subject=subject, value=value)
     words: tuple[str, ...] = ()
     if kind == RiskList.SANCTIONS:
         words = tokens(value)
-        if subject != RiskSubject.NAME or not words:
-            raise RiskEntryInvalid("A sanctions list holds names.")
         label, digest = value.strip(), keyed_digest(f"{subject}:{' '.join(words)}")
     else:
-        _check_value(subject, value)
         digest = digest_of(subject, value)
         label = in_one_form(subject, value) if subject in _PUBLIC else ""
     entry, _ = RiskListEntry.objects.update_or_create(
@@ -205,7 +202,16 @@ def add_to_list(
     return entry
 
 
-def _check_value(subject: str, value: str) -> None:
+def check_entry(*, kind: str, subject: str, value: str) -> None:
+    """Whether this may stand on this list.
+
+    Raises:
+        RiskEntryInvalid: the value cannot be what the subject says, or the subject has no place on the list (422).
+    """
+    if kind == RiskList.SANCTIONS:
+        if subject != RiskSubject.NAME or not tokens(value):
+            raise RiskEntryInvalid("A sanctions list holds names.")
+        return
     if subject not in LISTED:
         raise RiskEntryInvalid(f"A list holds {', '.join(map(str, LISTED))}.")
     try:
@@ -220,3 +226,15 @@ def _check_value(subject: str, value: str) -> None:
     }
     if not value or not fits.get(RiskSubject(subject), True):
         raise RiskEntryInvalid(f"This is no {subject}.")
+
+
+def digests_to_look_up(value: str) -> list[str]:
+    """The digests under which this value may stand on a list, for whoever looks it up."""
+    found = []
+    for subject in LISTED:
+        try:
+            check_entry(kind=RiskList.BLOCK, subject=subject, value=value)
+        except RiskEntryInvalid:
+            continue
+        found.append(digest_of(subject, value))
+    return found
