@@ -191,6 +191,51 @@ class RiskRuleInvalid(PaymentError):
         self.problems = problems
 
 
+class EndpointNotFound(PaymentError):
+    status_code = 404
+    code = "webhook_endpoint_not_found"
+    default_detail = "There is no such webhook endpoint."
+
+
+class EndpointUrlRefused(PaymentError):
+    status_code = 422
+    code = "webhook_url_refused"
+    default_detail = "This address cannot be called."
+
+
+class EndpointDisabled(PaymentError):
+    status_code = 409
+    code = "webhook_endpoint_disabled"
+    default_detail = "This webhook endpoint is disabled; enable it first."
+
+
+class TooManyEndpoints(PaymentError):
+    status_code = 409
+    code = "too_many_webhook_endpoints"
+    default_detail = "No more webhook endpoints can be enabled at one time."
+
+
+class TooManySecrets(PaymentError):
+    status_code = 409
+    code = "too_many_webhook_secrets"
+    default_detail = (
+        "Earlier secrets of this endpoint still sign; wait until one expires, or rotate with no overlap."
+    )
+
+
+class DeliveryNotFound(PaymentError):
+    status_code = 404
+    code = "webhook_delivery_not_found"
+    default_detail = "There is no such webhook delivery."
+
+
+class DeliveryInProgress(PaymentError):
+    status_code = 409
+    code = "webhook_delivery_in_progress"
+    default_detail = "This delivery is being sent just now."
+    retry_after = 15
+
+
 class WebhookForged(PaymentError):
     status_code = 400
     code = "webhook_not_verified"

@@ -58,6 +58,16 @@ STRATEGIES = (
         jitter=_TENTH,
         most_tries=30,
     ),
+    # 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, 6 h, 23 h, 24 h, 24 h: a good three days, so that a weekend is survived.
+    RetryStrategy(
+        work=Work.DELIVER_WEBHOOK,
+        kind=StrategyKind.EXPONENTIAL,
+        first_seconds=5,
+        growth=4,
+        longest_seconds=24 * 3600,
+        jitter=_TENTH,
+        most_tries=10,
+    ),
     # The buyer waits, and a person can decide as well: ask a little, then give up.
     RetryStrategy(
         work=Work.ASK_RISK,

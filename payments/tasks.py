@@ -1,15 +1,31 @@
-"""The only code that calls a PSP. A task carries no data: it claims what is due, works, and goes on until nothing is.
+"""The only code that calls a PSP or a shop. A task carries no data: it claims what is due and works until nothing is.
 
 Any task may run twice, late, or never; the rows make that harmless.
 """
 
+import time
+from datetime import timedelta
+
 import structlog
 from celery import shared_task
+from django.conf import settings
 
+from ledger import clock
 from ledger.boundary import boundary
-from payments.bell import BELLS, EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS, RISK_CHECKS
+from payments.bell import (
+    BELLS,
+    DELIVERIES,
+    EXPIRIES,
+    INBOUND_WEBHOOKS,
+    PSP_CALLS,
+    REMOVALS,
+    RISK_CHECKS,
+)
 from payments.facts import apply_fact
 from payments.models import FactSource, InboundWebhook, Operation, Verdict
+from payments.outbound import sending
+from payments.outbound.signing import signed_headers
+from payments.outbound.targets import TargetRefused, read_target
 from payments.psp.base import (
     ChargeRequest,
     InboundEvent,
@@ -25,7 +41,7 @@ from payments.psp.base import (
 from payments.psp.registry import adapter
 from payments.risk.provider import RiskProviderFailed
 from payments.risk.registry import risk_provider
-from payments.services import calls, expiry, inbound, risk_checks
+from payments.services import calls, delivering, expiry, inbound, removals, risk_checks
 
 log = structlog.get_logger(__name__)
 
@@ -186,3 +202,56 @@ def _ask_about_risk(claim: risk_checks.RiskClaim) -> None:
         risk_checks.record_no_answer(claim, detail=str(error))
         return
     risk_checks.record_answer(claim, answer)
+
+
+@shared_task(name=BELLS[DELIVERIES].task, ignore_result=True)
+def deliver_webhooks() -> None:
+    """Send the due webhooks to the shops, one at a time: a slow shop keeps one thread busy, not a batch of rows."""
+    for _ in range(MOST_BATCHES):
+        claim = delivering.claim_delivery()
+        if claim is None:
+            return
+        parcel = delivering.pack(claim)
+        if parcel is not None:
+            delivering.record_call(claim, _send(parcel))
+
+
+def _send(parcel: delivering.Parcel) -> delivering.Call:
+    """One call to a shop's endpoint, and what came of it."""
+    started_at, started = clock.now(), time.monotonic()
+    answer: sending.Answer | None = None
+    error_class = detail = ""
+    try:
+        target = read_target(parcel.url, allow_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK)
+        headers = signed_headers(
+            message_id=parcel.message_id, at=started_at, body=parcel.body, secrets_now=parcel.secrets
+        )
+        boundary("shop:send:webhook")
+        answer = sending.post(
+            target,
+            body=parcel.body.encode(),
+            headers=headers,
+            allow_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK,
+        )
+        boundary("shop:received:webhook")
+    except TargetRefused as error:  # The rules have changed since it was registered.
+        error_class, detail = "address_refused", str(error)
+    except sending.NotAnswered as error:
+        error_class, detail = error.error_class, error.detail
+    except Exception as error:  # A bug of ours must not keep the shop's other news waiting.
+        log.exception("webhook_not_sent", delivery_id=parcel.message_id)
+        error_class, detail = type(error).__name__[:40], "an error on our side"
+    return delivering.Call(
+        started_at=started_at,
+        duration=timedelta(seconds=time.monotonic() - started),
+        response_code=answer.status if answer else None,
+        error_class=error_class,
+        detail=detail,
+        retry_after_seconds=answer.retry_after_seconds if answer else None,
+    )
+
+
+@shared_task(name=BELLS[REMOVALS].task, ignore_result=True)
+def remove_old_news() -> None:
+    """Remove news that were delivered long ago."""
+    removals.remove_old_news()

@@ -129,6 +129,9 @@ RISK_PROVIDER: dict[str, Any] | None = {
 """The outside service that rules with the action `ask` ask; None when there is none."""
 
 REST_FRAMEWORK = {
+WEBHOOKS_ALLOW_LOOPBACK = env.bool("WEBHOOKS_ALLOW_LOOPBACK", default=False)
+"""For development only: shops may have their news sent to this machine itself, on any port and without TLS."""
+
     "DEFAULT_AUTHENTICATION_CLASSES": ["payments.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["payments.api.authentication.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["wallet.api.parsers.StrictJSONParser"],
@@ -152,6 +155,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
     "PATH_CONVERTER_OVERRIDES": {
+    "SORT_OPERATIONS": False,
+    "TAGS": [
+        {"name": "payments", "description": "For shops: checkouts and what is paid of them."},
+        {"name": "sellers", "description": "For the company: sellers and their wallets."},
+        {"name": "operations", "description": "For the company: work that nobody tries any more."},
+    ],
         "caller_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._~:@+-]{0,63}$"}
     },
     "ENUM_NAME_OVERRIDES": {
@@ -185,4 +194,6 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "remove_old_news": {"task": "payments.tasks.remove_old_news", "schedule": timedelta(hours=1)},
+}

@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # REST framework loads this module while it loads its views.
     from rest_framework.views import APIView
 
 
+SHOPS_OWN = ("payments:", "webhooks:")
+"""Scopes over what belongs to one shop: a company key, which has none, cannot use them."""
+
+
 class ApiCaller:
     """What REST framework calls the user: the holder of an API key, which is no person and has no account."""
 
@@ -65,4 +69,4 @@ class HasScope(BasePermission):
         wanted = scopes.get(str(method))
         if wanted is None:
             return False
-        return wanted in key.scopes and (key.shop_id is not None or not wanted.startswith("payments:"))
+        return wanted in key.scopes and (key.shop_id is not None or not wanted.startswith(SHOPS_OWN))

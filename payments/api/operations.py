@@ -50,7 +50,7 @@ class DeadLettersView(APIView):
         responses={200: DeadLetterListSerializer, **refusals()},
     )
     def get(self, request: Request) -> Response:
-        """Up to 100 dead letters, oldest first."""
+        """Up to 100 dead letters of each kind, oldest first."""
         return Response(
             {
                 "dead_letters": [

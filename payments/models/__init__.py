@@ -7,7 +7,7 @@ from payments.models.fact import Fact, FactSource, Verdict
 from payments.models.idempotency_key import IdempotencyKey
 from payments.models.inbound_webhook import InboundWebhook
 from payments.models.operation_try import Operation, OperationTry, TryLine
-from payments.models.outbox_event import OutboxEvent
+from payments.models.outbox_event import EventType, OutboxEvent
 from payments.models.payment_attempt import AttemptLine, PaymentAttempt
 from payments.models.payment_event import ChargeMode, PaymentEvent
 from payments.models.payment_order import PaymentOrder
@@ -20,15 +20,21 @@ from payments.models.seller_terms import SellerTerms
 from payments.models.shop import ApiKey, Shop
 from payments.models.state_history import StateHistory
 
+from payments.models.webhook_delivery import DeliveryStatus, DeliveryTry, WebhookDelivery
+from payments.models.webhook_endpoint import EndpointSecret, WebhookEndpoint
 __all__ = [
     "ApiKey",
     "AttemptLine",
     "ChargeMode",
     "DeadLetterAction",
     "Discrepancy",
+    "DeliveryStatus",
+    "DeliveryTry",
     "DiscrepancyKind",
     "DueWork",
     "Fact",
+    "EndpointSecret",
+    "EventType",
     "FactSource",
     "IdempotencyKey",
     "InboundWebhook",
@@ -57,3 +63,5 @@ __all__ = [
     "Verdict",
     "Work",
 ]
+    "WebhookDelivery",
+    "WebhookEndpoint",

@@ -1,5 +1,7 @@
 """The row is the queue: what a job table needs so that no message has to be trusted."""
 
+from datetime import datetime
+
 from django.db import models
 
 
@@ -23,3 +25,11 @@ class DueWork(models.Model):
 
     class Meta:
         abstract = True
+
+    def revive(self, *, at: datetime) -> list[str]:
+        """Due again, with its tries counted anew; the caller saves the fields that this returns."""
+        self.next_try_at = at
+        self.tries = 0
+        self.claim_token = None
+        self.dead_at = None
+        return ["next_try_at", "tries", "claim_token", "dead_at"]

@@ -13,6 +13,7 @@ class Work(models.TextChoices):
     QUERY_UNKNOWN = "query_unknown", "ask about a call whose answer was lost"
     QUERY_PENDING = "query_pending", "ask about a payment that waits for somebody"
     HANDLE_WEBHOOK = "handle_webhook", "handle a stored webhook"
+    DELIVER_WEBHOOK = "deliver_webhook", "send a webhook to a shop again"
     ASK_RISK = "ask_risk", "ask the outside risk provider again"
 
 

@@ -11,13 +11,14 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ledger import clock
-from payments.bell import INBOUND_WEBHOOKS, PSP_CALLS, ring_on_commit
+from payments.bell import DELIVERIES, INBOUND_WEBHOOKS, PSP_CALLS, ring_on_commit
 from payments.errors import DeadLetterNotFound
-from payments.models import DeadLetterAction, DueWork, InboundWebhook, OperationTry
+from payments.models import DeadLetterAction, DueWork, InboundWebhook, OperationTry, WebhookDelivery
 
 KINDS: Mapping[str, tuple[type[DueWork], str]] = {
     "psp_call": (OperationTry, PSP_CALLS),
     "inbound_webhook": (InboundWebhook, INBOUND_WEBHOOKS),
+    "webhook_delivery": (WebhookDelivery, DELIVERIES),
 }
 """Tables of work by the name that the API and the pages use, each with its bell."""
 
@@ -35,8 +36,8 @@ class DeadLetter:
 
 
 def list_dead_letters(*, limit: int = 100) -> list[DeadLetter]:
-    """The open dead letters, oldest first."""
-    return sorted(_all(limit), key=lambda letter: letter.dead_at)[:limit]
+    """The open dead letters, oldest first, up to `limit` of each kind: a shop that is away hides no call to a PSP."""
+    return sorted(_all(limit), key=lambda letter: letter.dead_at)
 
 
 @transaction.atomic
@@ -47,11 +48,7 @@ def replay(*, kind: str, object_id: UUID, actor: str, reason: str = "") -> None:
         DeadLetterNotFound: no open dead letter of this kind has this id (404).
     """
     row = _locked(kind, object_id)
-    row.dead_at = None
-    row.tries = 0
-    row.next_try_at = clock.now()
-    row.claim_token = None
-    row.save(update_fields=["dead_at", "tries", "next_try_at", "claim_token"])
+    row.save(update_fields=row.revive(at=clock.now()))
     DeadLetterAction.objects.create(
         kind=kind, object_id=object_id, action="replay", actor=actor, reason=reason
     )

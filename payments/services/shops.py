@@ -13,6 +13,8 @@ from payments.models import ApiKey, Shop
 SCOPES = (
     "payments:read",
     "payments:write",
+    "webhooks:read",
+    "webhooks:write",
     "sellers:read",
     "sellers:write",
     "operations:read",
@@ -20,7 +22,7 @@ SCOPES = (
 )
 """What a key may be allowed to do. `sellers:*` and `operations:*` belong to the company, not to its shops."""
 
-SHOP_SCOPES = ("payments:read", "payments:write")
+SHOP_SCOPES = ("payments:read", "payments:write", "webhooks:read", "webhooks:write")
 COMPANY_SCOPES = ("sellers:read", "sellers:write", "operations:read", "operations:write")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.db import connection
 
 from ledger import clock
-from payments.bell import EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS, RISK_CHECKS
+from payments.bell import DELIVERIES, EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS, RISK_CHECKS
 
 MOST_RINGS = 8
 """Rings for one kind of work in one sweep: a worker that answers goes on until nothing is due."""
@@ -17,6 +17,7 @@ _DUE = {
     INBOUND_WEBHOOKS: ("payments_inboundwebhook", "next_try_at"),
     EXPIRIES: ("payments_paymentevent", "expiry_due_at"),
     RISK_CHECKS: ("payments_riskcheck", "next_try_at"),
+    DELIVERIES: ("payments_webhookdelivery", "next_try_at"),
 }
 """Where the due rows of each bell are, and which column says when."""
 

@@ -52,6 +52,7 @@ def complete(room: Room, values: Mapping[str, str]) -> dict[str, str]:
             known[name] = str(usual if takes_usual else free_port())
     made = {
         "DEBUG": "true",
+        "WEBHOOKS_ALLOW_LOOPBACK": "true",
         "SECRET_KEY": secrets.token_urlsafe(48),
         "FIELD_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "FIELD_DIGEST_KEY": secrets.token_urlsafe(32),
