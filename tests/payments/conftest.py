@@ -1,6 +1,10 @@
 """For the tests of payments: a silent bell, a shop, and callers of the API."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 
 from payments import bell
 from payments.models import Shop
@@ -39,3 +43,10 @@ def company(db: None) -> Caller:
 def stranger(db: None) -> Caller:
     """Another shop."""
     return Caller(api_key(ShopFactory.create()))
+
+
+@pytest.fixture
+def hands() -> Iterator[time_machine.Traveller]:
+    """The clock, stopped; the test moves its hands."""
+    with time_machine.travel(datetime(2026, 11, 20, 12, 0, tzinfo=UTC), tick=False) as traveller:
+        yield traveller
