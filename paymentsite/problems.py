@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.utils.http import parse_header_parameters
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
@@ -214,6 +215,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
         return ProblemResponse(status=404, code="not_found", detail="There is nothing at this address.")
     return defaults.page_not_found(request, exception)
+
+
+@csrf_exempt  # Whoever posts to a wrong address is told so, and not that a cookie is missing.
+def no_such_address(request: HttpRequest) -> HttpResponse:
+    """What programs find at any address of the API that no view has."""
+    return ProblemResponse(status=404, code="not_found", detail="There is nothing at this address.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

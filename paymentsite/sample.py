@@ -59,6 +59,7 @@ def ensure_sample() -> dict[str, Any]:
     for seller in SELLERS:
         open_seller(**seller)
     known = read_sample()
+    known["site"] = f"http://127.0.0.1:{os.environ.get('WEB_PORT', '8000')}"
     if not known.get("api_key") or not shop.api_keys.exists():
         _, known["api_key"] = issue_api_key(shop=shop, label="sample shop", scopes=SHOP_SCOPES)
         _, known["company_api_key"] = issue_api_key(shop=None, label="sample company", scopes=COMPANY_SCOPES)

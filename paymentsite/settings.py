@@ -89,6 +89,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = ["paymentsite.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -136,7 +137,7 @@ WEBHOOKS_ALLOW_LOOPBACK = env.bool("WEBHOOKS_ALLOW_LOOPBACK", default=False)
     "DEFAULT_PERMISSION_CLASSES": ["payments.api.authentication.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["wallet.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "paymentsite.openapi.TitledAutoSchema",
     "EXCEPTION_HANDLER": "paymentsite.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "LIST_SERIALIZER_ERRORS_AS_DICT": True,
@@ -154,6 +155,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
+    "SORT_OPERATIONS": False,
+    "TAGS": [
+        {"name": "payments", "description": "For shops: checkouts and what is paid of them."},
+        {"name": "sellers", "description": "For the company: sellers and their wallets."},
+        {"name": "operations", "description": "For the company: work that nobody tries any more."},
+    ],
     "PATH_CONVERTER_OVERRIDES": {
     "SORT_OPERATIONS": False,
     "TAGS": [
@@ -169,6 +176,8 @@ SPECTACULAR_SETTINGS = {
         "PendingReason": "payments.states.PendingReason.choices",
     },
 }
+
+UNFOLD = {"SITE_TITLE": "Payments", "SITE_HEADER": "Payments", "SITE_SUBHEADER": "Back office, times in UTC"}
 
 # A message only rings for work that stands in rows: losing one costs one sweep, and no result is kept.
 CELERY_BROKER_URL = REDIS_URL

@@ -1,11 +1,12 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from payments.webhooks import PspWebhookView
-from paymentsite import health
+from paymentsite import health, problems
 
 urlpatterns = [
     path("v1/", include("payments.api.urls")),
@@ -16,6 +17,9 @@ urlpatterns = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(pattern_name="api_docs"), name="home"),
+    # Last: programs get a problem document also where Django in debug would show people a page.
+    re_path(r"^(?:v1|webhooks)/", problems.no_such_address),
 ]
 
 handler400 = "paymentsite.problems.bad_request"

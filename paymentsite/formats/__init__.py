@@ -1,0 +1,1 @@
+"""How times are written for people: the same for everybody, to the second, in UTC."""
