@@ -13,12 +13,12 @@ class JournalEntry(models.Model):
     """When it happened in the world."""
     created_at = models.DateTimeField()
     """When we wrote it."""
+    fingerprint = models.BigIntegerField()
+    """Digest of kind and legs: tells a repeated request from another one under the same reference."""
     accounting_date = models.DateField()
     """The day to whose books it belongs, in UTC."""
     forced = models.BooleanField(default=False)
     """A true fact that may take accounts below their floors."""
-    fingerprint = models.BinaryField(max_length=16)
-    """Digest of kind and legs: tells a repeated request from another one under the same reference."""
     reference = models.CharField(max_length=200, db_collation="C")
     """Whoever posts the same thing again uses the same reference; it is posted once."""
     kind = models.CharField(max_length=40)

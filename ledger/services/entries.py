@@ -55,7 +55,7 @@ class SoundEntry(NamedTuple):
     """Its place among the entries that were given."""
     entry: Entry
     description: str
-    fingerprint: str
+    fingerprint: int
     legs: list[tuple[str, str, str]]
     """Code, currency, amount with the currency's decimals."""
 
@@ -107,7 +107,7 @@ def _printable(description: str) -> str:
     return description[:_MAX_DESCRIPTION]
 
 
-def _fingerprint(kind: str, legs: Iterable[tuple[str, str, str]]) -> str:
+def _fingerprint(kind: str, legs: Iterable[tuple[str, str, str]]) -> int:
     """What must be equal for two entries to be the same; time and description may differ between tries."""
     content = "\n".join([kind, *sorted(" ".join(leg) for leg in legs)])
-    return blake2b(content.encode(), digest_size=16).hexdigest()
+    return int.from_bytes(blake2b(content.encode(), digest_size=8).digest(), signed=True)

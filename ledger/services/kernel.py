@@ -82,7 +82,7 @@ def _arguments(entries: Sequence[SoundEntry]) -> list[str | bool]:
     return [
         _array(_escaped(sound.entry.reference) for sound in entries),
         _array(sound.entry.kind for sound in entries),
-        _array(sound.fingerprint for sound in entries),
+        _array(str(sound.fingerprint) for sound in entries),
         _array(sound.entry.occurred_at.isoformat() for sound in entries),
         _array(_escaped(sound.description) for sound in entries),
         _array("t" if sound.entry.forced else "f" for sound in entries),

@@ -85,9 +85,9 @@ def raw_entry(
     number = entry_id if entry_id is not None else "nextval('ledger_entry_id_seq')"
     return f"""
         WITH entry AS (
-            INSERT INTO ledger_entry (id, occurred_at, created_at, accounting_date, forced, fingerprint,
+            INSERT INTO ledger_entry (id, occurred_at, created_at, accounting_date, fingerprint, forced,
                                       reference, kind, description)
-            VALUES ({number}, now(), now(), now()::date, {forced}, '', 'raw:' || gen_random_uuid(), 'raw', '')
+            VALUES ({number}, now(), now(), now()::date, 0, {forced}, 'raw:' || gen_random_uuid(), 'raw', '')
             RETURNING id
         )
         INSERT INTO ledger_posting (entry_id, line, account_id, amount, balance_after) VALUES {values}

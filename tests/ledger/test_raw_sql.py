@@ -82,7 +82,7 @@ def test_an_entry_without_postings(seller: str) -> None:
 def test_an_entry_whose_postings_come_in_a_second_statement(seller: str) -> None:
     with pytest.raises(IntegrityError, match="without its postings"), transaction.atomic():
         JournalEntry.objects.create(
-            reference="x", kind="x", fingerprint=b"", occurred_at="2026-11-20T00:00Z",
+            reference="x", kind="x", fingerprint=0, occurred_at="2026-11-20T00:00Z",
             created_at="2026-11-20T00:00Z", accounting_date="2026-11-20",
         )  # fmt: skip
 

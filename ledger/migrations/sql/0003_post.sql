@@ -21,7 +21,7 @@ END $$;
 
 
 CREATE FUNCTION ledger_post(
-    entry_references text[], kinds text[], fingerprints text[], occurred timestamptz[], descriptions text[],
+    entry_references text[], kinds text[], fingerprints bigint[], occurred timestamptz[], descriptions text[],
     forced boolean[], leg_counts int[],
     account_codes text[], account_currencies text[],
     leg_entries int[], leg_accounts int[], leg_amounts numeric[],
@@ -39,13 +39,13 @@ DECLARE
     ids bigint[]; problems text[]; balances numeric[]; floors numeric[]; sides int[];
     locked int; lockable int; troubled boolean;
     -- Per entry.
-    known_ids bigint[]; known_fingerprints text[]; repeated boolean;
+    known_ids bigint[]; known_fingerprints bigint[]; repeated boolean;
     new_ids bigint[] := array_fill(NULL::bigint, ARRAY[entries]); legs_before int[] := array_fill(0, ARRAY[entries]);
     -- Per leg.
     running numeric[] := array_fill(NULL::numeric, ARRAY[cardinality(leg_accounts)]);
 
     leg_from int; leg_to int := 0; account int; low boolean; change numeric; earlier int; refusal text; reason text;
-    accepted int := 0; written bigint[]; lost bigint[]; winner bigint;
+    accepted int := 0; written bigint[]; lost bigint[]; winner bigint; content bigint;
 BEGIN
     -- Exact accounts are locked in id order, so that no two callers ever wait for each other in a ring.
     LOOP
@@ -72,7 +72,7 @@ BEGIN
     END IF;
 
     -- After the locks: whoever held them may just have posted the same references.
-    SELECT array_agg(e.id ORDER BY n), array_agg(encode(e.fingerprint, 'hex') ORDER BY n),
+    SELECT array_agg(e.id ORDER BY n), array_agg(e.fingerprint ORDER BY n),
            count(DISTINCT r.reference) < entries
       INTO known_ids, known_fingerprints, repeated
       FROM unnest(entry_references) WITH ORDINALITY r (reference, n)
@@ -180,9 +180,9 @@ BEGIN
     -- In order of references, so that two batches with the same ones never wait for each other in a ring. CASE and IN
     -- look the ids up in a hash table; as a join it would be a loop over the whole batch.
     WITH inserted AS (
-        INSERT INTO ledger_entry (id, occurred_at, created_at, accounting_date, forced, fingerprint,
+        INSERT INTO ledger_entry (id, occurred_at, created_at, fingerprint, accounting_date, forced,
                                   reference, kind, description)
-        SELECT id, at, created, (at AT TIME ZONE 'UTC')::date, force, decode(fingerprint, 'hex'),
+        SELECT id, at, created, fingerprint, (at AT TIME ZONE 'UTC')::date, force,
                reference, kind, description
           FROM unnest(new_ids, occurred, forced, fingerprints, entry_references, kinds, descriptions)
                AS n (id, at, force, fingerprint, reference, kind, description)
@@ -207,9 +207,9 @@ BEGIN
         lost := ARRAY(SELECT id FROM unnest(new_ids) id WHERE id IS NOT NULL EXCEPT SELECT unnest(written));
         FOR i IN 1 .. entries LOOP
             CONTINUE WHEN (entry_ids[i] = ANY (lost) OR known_ids[i] = ANY (lost)) IS NOT TRUE;
-            SELECT id, encode(fingerprint, 'hex') INTO STRICT winner, reason
+            SELECT id, fingerprint INTO STRICT winner, content
               FROM ledger_entry WHERE reference = entry_references[i];
-            IF reason = fingerprints[i] THEN
+            IF content = fingerprints[i] THEN
                 entry_ids[i] := winner;
                 outcomes[i] := 'replayed';
                 reasons[i] := NULL;
