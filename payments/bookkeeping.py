@@ -7,6 +7,9 @@ entry has a reference that makes it once-only, so booking the same thing twice r
 |---|---|---|
 | capture of an order | psp receivable | seller pending, commission income |
 | success of an attempt whose order can no longer take it | psp receivable | unapplied receipts |
+| ... and its refund is requested | unapplied receipts | refunds payable |
+| a refund succeeded | refunds payable | psp receivable |
+| a refund failed after success: the buyer is still owed | psp receivable | refunds payable |
 | a call's answer was lost; what became of it is known | memo: in doubt; contra | memo: contra; in doubt |
 """
 
@@ -18,7 +21,7 @@ from moneyed import Money
 
 from ledger import chart, money
 from ledger.services import Entry, Leg, post_many
-from payments.models import OperationTry, PaymentAttempt, PaymentOrder
+from payments.models import OperationTry, PaymentAttempt, PaymentOrder, Refund
 from wallet.services import NewLot, ensure_wallets, open_lots
 
 ORDER_LOT = "payment_order"
@@ -74,21 +77,57 @@ def record_unapplied_receipt(
 ) -> int:
     """The PSP took money that its order can no longer take: it waits, with its attempt's name on it, to go back."""
     currency = amount.currency.code
-    return _post(
-        [
-            Entry(
-                reference=f"unapplied:{attempt.id}:{order.id}",
-                kind="unapplied_receipt",
-                occurred_at=occurred_at,
-                description=f"Late success for order {order.payment_order_id}",
-                legs=(
-                    Leg(chart.code("psp_receivable", currency, psp=attempt.psp_account), amount),
-                    Leg(chart.code("unapplied_receipts", currency), -amount),
-                ),
-                forced=True,
-            )
-        ]
-    )[0]
+    return _move(
+        f"unapplied:{attempt.id}:{order.id}",
+        "unapplied_receipt",
+        f"Late success for order {order.payment_order_id}",
+        debit=chart.code("psp_receivable", currency, psp=attempt.psp_account),
+        credit=chart.code("unapplied_receipts", currency),
+        amount=amount,
+        occurred_at=occurred_at,
+    )
+
+
+def record_unapplied_refund_requested(*, refund: Refund, occurred_at: datetime) -> None:
+    """Late money is promised back to its buyer."""
+    currency = refund.amount.currency.code
+    _move(
+        f"refund:{refund.id}",
+        "refund_requested",
+        f"Refund of a late success for order {refund.order.payment_order_id}",
+        debit=chart.code("unapplied_receipts", currency),
+        credit=chart.code("refunds_payable", currency),
+        amount=refund.amount,
+        occurred_at=occurred_at,
+    )
+
+
+def record_refund_succeeded(*, refund: Refund, occurred_at: datetime) -> None:
+    """The PSP has sent the money back to the buyer."""
+    currency = refund.amount.currency.code
+    _move(
+        f"refund_succeeded:{refund.id}",
+        "refund_succeeded",
+        f"Refund for order {refund.order.payment_order_id}",
+        debit=chart.code("refunds_payable", currency),
+        credit=chart.code("psp_receivable", currency, psp=refund.attempt.psp_account),
+        amount=refund.amount,
+        occurred_at=occurred_at,
+    )
+
+
+def record_refund_came_back(*, refund: Refund, occurred_at: datetime) -> None:
+    """A refund failed after it had succeeded: the PSP has the money again, and the buyer is still owed."""
+    currency = refund.amount.currency.code
+    _move(
+        f"refund_came_back:{refund.id}",
+        "refund_came_back",
+        f"Refund that came back, for order {refund.order.payment_order_id}",
+        debit=chart.code("psp_receivable", currency, psp=refund.attempt.psp_account),
+        credit=chart.code("refunds_payable", currency),
+        amount=refund.amount,
+        occurred_at=occurred_at,
+    )
 
 
 def record_doubt(*, operation_try: OperationTry, attempt: PaymentAttempt, occurred_at: datetime) -> None:
@@ -107,17 +146,52 @@ def _doubt_entry(
     kind: str, operation_try: OperationTry, attempt: PaymentAttempt, amount: Money, occurred_at: datetime
 ) -> Entry:
     currency = amount.currency.code
+    return _simple(
+        f"{kind}:{operation_try.id}:{operation_try.doubts}",
+        kind,
+        f"{operation_try.operation.capitalize()} of attempt {attempt.id}",
+        debit=chart.code("in_doubt", currency),
+        credit=chart.code("in_doubt_contra", currency),
+        amount=amount,
+        occurred_at=occurred_at,
+    )
+
+
+def _simple(
+    reference: str,
+    kind: str,
+    description: str,
+    *,
+    debit: str,
+    credit: str,
+    amount: Money,
+    occurred_at: datetime,
+) -> Entry:
+    """An entry of one debit and one credit, for something that is true whatever the balances say."""
     return Entry(
-        reference=f"{kind}:{operation_try.id}:{operation_try.doubts}",
+        reference=reference,
         kind=kind,
         occurred_at=occurred_at,
-        description=f"{operation_try.operation.capitalize()} of attempt {attempt.id}",
-        legs=(
-            Leg(chart.code("in_doubt", currency), amount),
-            Leg(chart.code("in_doubt_contra", currency), -amount),
-        ),
+        description=description,
+        legs=(Leg(debit, amount), Leg(credit, -amount)),
         forced=True,
     )
+
+
+def _move(
+    reference: str,
+    kind: str,
+    description: str,
+    *,
+    debit: str,
+    credit: str,
+    amount: Money,
+    occurred_at: datetime,
+) -> int:
+    entry = _simple(
+        reference, kind, description, debit=debit, credit=credit, amount=amount, occurred_at=occurred_at
+    )
+    return _post([entry])[0]
 
 
 def _nonzero(*legs: Leg) -> tuple[Leg, ...]:

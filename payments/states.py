@@ -55,6 +55,15 @@ class TryStatus(TextChoices):
     UNKNOWN = "UNKNOWN"
 
 
+class RefundStatus(TextChoices):
+    """Where money on its way back to a buyer stands."""
+
+    REQUESTED = "REQUESTED"
+    EXECUTING = "EXECUTING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
 class DiscrepancyStatus(TextChoices):
     """Where a difference between the world's word and ours stands."""
 
@@ -128,6 +137,14 @@ TRY_EDGES: Edges = {
     TryStatus.SENT: (TryStatus.ANSWERED, TryStatus.UNKNOWN),
     TryStatus.UNKNOWN: (TryStatus.SENT, TryStatus.ANSWERED),
     TryStatus.ANSWERED: (),
+}
+
+REFUND_EDGES: Edges = {
+    RefundStatus.REQUESTED: (RefundStatus.EXECUTING,),
+    RefundStatus.EXECUTING: (RefundStatus.SUCCEEDED, RefundStatus.FAILED),
+    # PSPs do that: the buyer's bank sends the money back.
+    RefundStatus.SUCCEEDED: (RefundStatus.FAILED,),
+    RefundStatus.FAILED: (),
 }
 
 DISCREPANCY_EDGES: Edges = {

@@ -36,7 +36,9 @@ from payments.psp.base import (
     PspNotReached,
     PspRefused,
     QueryRequest,
+    RefundRequest,
     Report,
+    Subject,
 )
 from payments.psp.registry import adapter
 from payments.risk.provider import RiskProviderFailed
@@ -93,7 +95,7 @@ def _perform(call: calls.Call) -> calls.Call | None:
         report = _refusal(call, error)
     except Exception as error:  # Whatever went wrong after the request may have left: we do not know.
         if not isinstance(error, PspError):
-            log.exception("psp_call_failed", attempt_id=str(call.attempt_id), call=name)
+            log.exception("psp_call_failed", subject_id=str(call.subject_id), call=name)
         calls.record_doubt(
             call.claim, error_class=getattr(error, "error_class", type(error).__name__), detail=str(error)
         )
@@ -102,7 +104,7 @@ def _perform(call: calls.Call) -> calls.Call | None:
         psp_account=call.psp_account,
         source=FactSource.QUERY if call.is_query else FactSource.ANSWER,
         report=report,
-        about=call.attempt_id,
+        about=call.subject_id,
     )
     if fact.verdict == Verdict.CONTRADICTS:
         # The PSP answered about something else than we asked: what became of ours is not known.
@@ -117,6 +119,8 @@ def _say(psp: Psp, call: calls.Call) -> Report:
             return psp.charge(call.request)
         case QueryRequest():
             return psp.query(call.request)
+        case RefundRequest():
+            return psp.query_refund(call.request) if call.is_query else psp.refund(call.request)
     match call.operation:
         case Operation.CONFIRM:
             return psp.confirm(call.request)
@@ -132,7 +136,8 @@ def _refusal(call: calls.Call, error: PspRefused) -> Report:
     return Report(
         outcome=outcomes.get(Operation(call.operation), Outcome.REFUSED),
         dedup_key=f"{call.claim.try_id}:refused",
-        reference=str(call.attempt_id),
+        reference=str(call.subject_id),
+        subject=Subject.REFUND if call.operation == Operation.REFUND else Subject.PAYMENT,
         decline_code=error.code,
         raw={"detail": error.detail},
     )

@@ -3,5 +3,6 @@
 from payments.facts.apply import apply_fact
 from payments.facts.locks import LockedAttempt, lock_attempt
 from payments.facts.moves import Moves
+from payments.facts.refunds import lock_refund
 
-__all__ = ["LockedAttempt", "Moves", "apply_fact", "lock_attempt"]
+__all__ = ["LockedAttempt", "Moves", "apply_fact", "lock_attempt", "lock_refund"]

@@ -11,9 +11,9 @@ from payments.bell import PSP_CALLS, ring_on_commit
 from payments.facts.judgement import TARGETS, Judgement, judge
 from payments.facts.locks import LockedAttempt, lock_attempt
 from payments.facts.moves import move
+from payments.facts.refunds import apply_refund_fact
+from payments.facts.storing import new_fact, raise_discrepancy, store_unknown
 from payments.models import (
-    Discrepancy,
-    DiscrepancyKind,
     Fact,
     Operation,
     OperationTry,
@@ -21,7 +21,7 @@ from payments.models import (
     Verdict,
     Work,
 )
-from payments.psp.base import Outcome, Report
+from payments.psp.base import Outcome, Report, Subject
 from payments.states import TryStatus
 
 
@@ -29,14 +29,16 @@ from payments.states import TryStatus
 def apply_fact(*, psp_account: str, source: str, report: Report, about: UUID | None = None) -> Fact:
     """Store one report of a PSP and do what it proves: state, journal, wallets and outbox move in this one commit.
 
-    `about` is the attempt that we asked about; a report that came by itself names its own.
+    `about` is the attempt or refund that we asked about; a report that came by itself names its own.
 
     The same report again returns the first fact and changes nothing. A report that contradicts what we hold is kept,
     raises a discrepancy and moves nothing.
     """
+    if report.subject is Subject.REFUND:
+        return apply_refund_fact(psp_account=psp_account, source=source, report=report, about=about)
     attempt_id = about or _find(psp_account, report)
     if attempt_id is None:
-        return _store_unknown(psp_account, source, report)
+        return store_unknown(psp_account, source, report)
     locked = lock_attempt(attempt_id)
     now = clock.now()
     known = Fact.objects.filter(psp_account=psp_account, source=source, dedup_key=report.dedup_key).first()
@@ -46,10 +48,10 @@ def apply_fact(*, psp_account: str, source: str, report: Report, about: UUID | N
         return known
 
     judgement = judge(locked, report)
-    fact = _new_fact(psp_account, source, report, now=now, attempt=locked.attempt, judgement=judgement)
+    fact = new_fact(psp_account, source, report, now=now, attempt=locked.attempt, judgement=judgement)
     fact.save(force_insert=True)
     if judgement.discrepancy:
-        _raise_discrepancy(fact, judgement.discrepancy)
+        raise_discrepancy(fact, judgement.discrepancy)
     if judgement.verdict in (Verdict.APPLIED, Verdict.LATE) and report.outcome in TARGETS:
         move(locked, report, judgement, fact=fact, at=now)
     if judgement.verdict != Verdict.CONTRADICTS:
@@ -139,56 +141,3 @@ def _confirm(locked: LockedAttempt, *, now: datetime) -> None:
             created_at=now,
         )
         ring_on_commit(PSP_CALLS)
-
-
-def _new_fact(
-    psp_account: str,
-    source: str,
-    report: Report,
-    *,
-    now: datetime,
-    attempt: PaymentAttempt | None,
-    judgement: Judgement,
-) -> Fact:
-    return Fact(
-        psp_account=psp_account,
-        source=source,
-        dedup_key=report.dedup_key,
-        attempt=attempt,
-        outcome=report.outcome.value,
-        psp_reference=report.psp_reference,
-        amount=report.amount,  # type: ignore[misc]  # the stubs know no column that may be null
-        captured=(
-            report.amount
-            if report.captured is None and report.outcome == Outcome.SUCCEEDED
-            else report.captured
-        ),
-        occurred_at=report.occurred_at or now,
-        verdict=judgement.verdict,
-        reason=judgement.reason,
-        raw=dict(report.raw),
-        created_at=now,
-    )
-
-
-def _store_unknown(psp_account: str, source: str, report: Report) -> Fact:
-    """News of a payment that we never asked for: kept, and a person is told."""
-    judgement = Judgement(
-        Verdict.UNKNOWN_OBJECT, f"no attempt of ours is {report.reference or report.psp_reference}"
-    )
-    fact = _new_fact(psp_account, source, report, now=clock.now(), attempt=None, judgement=judgement)
-    stored = Fact.objects.bulk_create([fact], ignore_conflicts=True)[0]
-    found = Fact.objects.get(psp_account=psp_account, source=source, dedup_key=report.dedup_key)
-    if found.id == stored.id:
-        _raise_discrepancy(found, DiscrepancyKind.UNKNOWN_OBJECT)
-    return found
-
-
-def _raise_discrepancy(fact: Fact, kind: DiscrepancyKind) -> None:
-    Discrepancy.objects.create(
-        kind=kind,
-        psp_account=fact.psp_account,
-        attempt=fact.attempt,
-        fact=fact,
-        detail=fact.reason,
-    )

@@ -7,7 +7,17 @@ from uuid import UUID
 from payments import bookkeeping, records
 from payments.facts.judgement import TARGETS, Judgement
 from payments.facts.locks import LockedAttempt
-from payments.models import Fact, Operation, PaymentAttempt, PaymentEvent, PaymentOrder, StateHistory
+from payments.facts.refunds import request_refund_of_late_success
+from payments.models import (
+    Fact,
+    LateSuccess,
+    Operation,
+    PaymentAttempt,
+    PaymentEvent,
+    PaymentOrder,
+    StateHistory,
+)
+from payments.psp import capabilities
 from payments.psp.base import Outcome, Report
 from payments.risk.subjects import card_digest
 from payments.states import AttemptStatus, OrderStatus, PendingReason, steps
@@ -169,6 +179,16 @@ def _book(moves: Moves, locked: LockedAttempt, judgement: Judgement, fact: Fact)
             bookkeeping.record_unapplied_receipt(
                 attempt=locked.attempt, order=order, amount=amount, occurred_at=fact.occurred_at
             )
+            if _sends_back(locked):
+                request_refund_of_late_success(
+                    attempt=locked.attempt, order=order, amount=amount, at=moves.at
+                )
+
+
+def _sends_back(locked: LockedAttempt) -> bool:
+    """Whether the shop wants late money sent back at once, and its PSP can; else it waits for staff."""
+    wanted = locked.event.shop.late_success == LateSuccess.REFUND
+    return wanted and capabilities.of(locked.attempt.psp_account).refund
 
 
 def _failure_code(locked: LockedAttempt, report: Report) -> str:

@@ -11,39 +11,43 @@ from payments.models.outbox_event import EventType, OutboxEvent
 from payments.models.payment_attempt import AttemptLine, PaymentAttempt
 from payments.models.payment_event import ChargeMode, PaymentEvent
 from payments.models.payment_order import PaymentOrder
+from payments.models.refund import Refund, RefundReason
 from payments.models.retry_strategy import RetryStrategy, StrategyKind, Work
 from payments.models.risk_check import RiskCheck, RiskWait
 from payments.models.risk_decision import RiskDecision, RiskStage
 from payments.models.risk_list_entry import RiskList, RiskListEntry
 from payments.models.risk_rule import RiskAction, RiskKind, RiskRule, RiskSubject
 from payments.models.seller_terms import SellerTerms
-from payments.models.shop import ApiKey, Shop
+from payments.models.shop import ApiKey, LateSuccess, Shop
 from payments.models.state_history import StateHistory
-
 from payments.models.webhook_delivery import DeliveryStatus, DeliveryTry, WebhookDelivery
 from payments.models.webhook_endpoint import EndpointSecret, WebhookEndpoint
+
 __all__ = [
     "ApiKey",
     "AttemptLine",
     "ChargeMode",
     "DeadLetterAction",
-    "Discrepancy",
     "DeliveryStatus",
     "DeliveryTry",
+    "Discrepancy",
     "DiscrepancyKind",
     "DueWork",
-    "Fact",
     "EndpointSecret",
     "EventType",
+    "Fact",
     "FactSource",
     "IdempotencyKey",
     "InboundWebhook",
+    "LateSuccess",
     "Operation",
     "OperationTry",
     "OutboxEvent",
     "PaymentAttempt",
     "PaymentEvent",
     "PaymentOrder",
+    "Refund",
+    "RefundReason",
     "RetryStrategy",
     "RiskAction",
     "RiskCheck",
@@ -61,7 +65,7 @@ __all__ = [
     "StrategyKind",
     "TryLine",
     "Verdict",
-    "Work",
-]
     "WebhookDelivery",
     "WebhookEndpoint",
+    "Work",
+]

@@ -5,6 +5,7 @@ from django.db import models
 from ledger import clock
 from ledger.ids import uuid7
 from payments.models.payment_attempt import PaymentAttempt
+from payments.models.refund import Refund
 from payments.models.triggers import append_only
 from wallet.models.money_column import OptionalMoneyColumn
 
@@ -36,6 +37,8 @@ class Fact(models.Model):
     dedup_key = models.CharField(max_length=255)
     """Equal for the same news from the same source: it counts once."""
     attempt = models.ForeignKey(PaymentAttempt, null=True, on_delete=models.PROTECT, related_name="facts")
+    refund = models.ForeignKey(Refund, null=True, on_delete=models.PROTECT, related_name="facts")
+    """The refund it is about, when it is about one; then `attempt` is what took the money."""
     outcome = models.CharField(max_length=32)
     psp_reference = models.CharField(max_length=255, blank=True, default="")
     currency = models.CharField(max_length=3, null=True)

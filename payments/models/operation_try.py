@@ -11,6 +11,7 @@ from ledger.ids import uuid7
 from payments.models.due_work import DueWork
 from payments.models.payment_attempt import PaymentAttempt
 from payments.models.payment_order import PaymentOrder
+from payments.models.refund import Refund
 from payments.models.triggers import append_only, fixed, never_deleted, state_machine
 from payments.states import TRY_EDGES, TryStatus, sources
 from wallet.models.money_column import MoneyColumn
@@ -23,15 +24,18 @@ class Operation(models.TextChoices):
     CONFIRM = "confirm"
     CAPTURE = "capture"
     CANCEL = "cancel"
+    REFUND = "refund"
 
 
 class OperationTryQuerySet(models.QuerySet["OperationTry"]):
     """Questions about tries."""
 
     def open_or_due(self, attempt_id: UUID) -> "OperationTryQuerySet":
-        """The tries of an attempt that have no answer or will be looked at again, oldest first."""
+        """A payment's tries that have no answer or will be looked at again, oldest first; not its refunds'."""
         return self.filter(
-            Q(next_try_at__isnull=False) | ~Q(status=TryStatus.ANSWERED), attempt_id=attempt_id
+            Q(next_try_at__isnull=False) | ~Q(status=TryStatus.ANSWERED),
+            attempt_id=attempt_id,
+            refund__isnull=True,
         ).order_by("id")
 
 
@@ -41,6 +45,10 @@ class OperationTry(FSMModelMixin, DueWork):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     operation = models.CharField(max_length=16, choices=Operation.choices)
     attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="operation_tries")
+    refund = models.ForeignKey(
+        Refund, null=True, blank=True, on_delete=models.PROTECT, related_name="operation_tries"
+    )
+    """What it sends back, for a refund."""
     currency = models.CharField(max_length=3)
     amount = MoneyColumn()
     """What it is about: the attempt's amount, or what is to be captured."""
@@ -82,8 +90,16 @@ class OperationTry(FSMModelMixin, DueWork):
         constraints = [
             models.UniqueConstraint(
                 fields=["attempt"],
-                condition=~Q(status=TryStatus.ANSWERED),
+                condition=~Q(status=TryStatus.ANSWERED) & Q(refund__isnull=True),
                 name="one_open_try_per_attempt",
+            ),
+            models.UniqueConstraint(
+                fields=["refund"], condition=~Q(status=TryStatus.ANSWERED), name="one_open_try_per_refund"
+            ),
+            models.CheckConstraint(
+                name="refund_tries_name_their_refund",
+                condition=Q(operation=Operation.REFUND, refund__isnull=False)
+                | (~Q(operation=Operation.REFUND) & Q(refund__isnull=True)),
             ),
             models.CheckConstraint(name="try_amount_is_positive", condition=Q(amount__gt=0)),
             models.CheckConstraint(
@@ -107,7 +123,9 @@ class OperationTry(FSMModelMixin, DueWork):
         ]
         triggers = [
             *state_machine("status", TRY_EDGES, TryStatus.CREATED),
-            fixed("operation", "attempt_id", "amount", "currency", "final", "reason", "created_at"),
+            fixed(
+                "operation", "attempt_id", "refund_id", "amount", "currency", "final", "reason", "created_at"
+            ),
             *never_deleted(),
         ]
 
@@ -116,8 +134,10 @@ class OperationTry(FSMModelMixin, DueWork):
 
     @property
     def moves_money(self) -> bool:
-        """Whether losing its answer leaves money in doubt. A cancellation only ever frees money."""
-        return self.operation != Operation.CANCEL
+        """Whether losing its answer leaves money in doubt. A cancellation only ever frees money, and a refund in doubt
+        stays in refunds payable.
+        """
+        return self.operation not in (Operation.CANCEL, Operation.REFUND)
 
     @property
     def in_money_doubt(self) -> bool:

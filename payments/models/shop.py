@@ -7,12 +7,21 @@ from ledger import clock
 from ledger.ids import uuid7
 
 
+class LateSuccess(models.TextChoices):
+    """A payment succeeded after its order had failed, or had been paid otherwise."""
+
+    REFUND = "refund", "send it back at once"
+    KEEP = "keep", "keep it in unapplied receipts until staff decide"
+
+
 class Shop(models.Model):
     """An e-commerce site. It sees its own orders only."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(unique=True, max_length=64)
     name = models.CharField(max_length=200)
+    late_success = models.CharField(max_length=8, choices=LateSuccess.choices, default=LateSuccess.REFUND)
+    """What happens to money that a PSP took for an order that could no longer take it."""
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     def __str__(self) -> str:

@@ -18,6 +18,13 @@ from uuid import UUID
 from moneyed import Money
 
 
+class Subject(StrEnum):
+    """What kind of object at a PSP a report is about."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+
+
 class Outcome(StrEnum):
     """What a PSP says about a payment object, in our words."""
 
@@ -43,12 +50,14 @@ class Report:
     """One thing a PSP told us about one payment object."""
 
     outcome: Outcome
+    """For a refund: processing, succeeded, or declined when it failed."""
+    subject: Subject = Subject.PAYMENT
     dedup_key: str
     """Equal for the same news from the same source, different for other news."""
     reference: str = ""
-    """Our attempt's id as the PSP echoes it; empty where the PSP echoes none."""
+    """Our attempt's or refund's id as the PSP echoes it; empty where the PSP echoes none."""
     psp_reference: str = ""
-    """The PSP's id of the payment object."""
+    """The PSP's id of the payment object or the refund."""
     amount: Money | None = None
     """What the payment object is for: what we asked for when it was made."""
     captured: Money | None = None
@@ -92,6 +101,19 @@ class FollowUpRequest:
     """What to capture; the whole amount for a confirmation or a cancellation."""
     final: bool = True
     """Whether what is not captured now is released."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """Ask a PSP to send back money that it took, or what became of that."""
+
+    key: UUID
+    refund_id: UUID
+    payment_reference: str
+    """The PSP's id of the payment."""
+    amount: Money
+    psp_reference: str = ""
+    """The PSP's id of the refund, once we know it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +203,14 @@ class Psp(Protocol):
 
     def query(self, request: QueryRequest) -> Report:
         """What became of a charge. Raises PspHasNothing, PspNotReached, PspUncertain."""
+        ...
+
+    def refund(self, request: RefundRequest) -> Report:
+        """Send money back. Only for PSPs with the capability `refund`."""
+        ...
+
+    def query_refund(self, request: RefundRequest) -> Report:
+        """What became of a refund. Raises PspHasNothing as well."""
         ...
 
     def receive(self, request: InboundRequest) -> Sequence[InboundEvent]:

@@ -4,8 +4,6 @@ Each function is one transaction and calls nobody; `payments.tasks` makes the ca
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
@@ -16,37 +14,21 @@ from payments.facts import LockedAttempt, Moves, lock_attempt
 from payments.models import Operation, OperationTry, Work
 from payments.psp import capabilities
 from payments.psp.base import ChargeRequest, FollowUpRequest, QueryRequest
+from payments.services import refund_calls
+from payments.services.calling import ACTOR, NOT_REACHED, Call, Claim, wait
 from payments.states import AttemptStatus, PendingReason, TryStatus
 
-NOT_REACHED = "not_reached"
-"""The error class of a call that surely had no effect: it is sent again, not asked about."""
-
-ACTOR = "worker"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to start one call."""
-
-    try_id: UUID
-    token: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What to say to which PSP."""
-
-    claim: Claim
-    psp_account: str
-    attempt_id: UUID
-    operation: str
-    """What to ask for; `query` to ask what became of it."""
-    request: ChargeRequest | FollowUpRequest | QueryRequest
-
-    @property
-    def is_query(self) -> bool:
-        """Whether this only asks."""
-        return isinstance(self.request, QueryRequest)
+__all__ = [
+    "ACTOR",
+    "NOT_REACHED",
+    "Call",
+    "Claim",
+    "after_query",
+    "begin",
+    "claim_calls",
+    "record_doubt",
+    "record_not_reached",
+]
 
 
 def claim_calls(*, limit: int) -> Sequence[Claim]:
@@ -87,6 +69,9 @@ def begin(claim: Claim) -> Call | None:
 
     A call that was sent and has no answer after its lease may have happened: it is in doubt, and we ask first.
     """
+    refund_id = _refund_of(claim)
+    if refund_id is not None:
+        return refund_calls.begin(claim, refund_id)
     locked, operation_try = _lock(claim)
     if operation_try is None or operation_try.claim_token != claim.token:
         return None
@@ -105,31 +90,39 @@ def record_not_reached(
     claim: Claim, *, error_class: str, detail: str, retry_after_seconds: float | None
 ) -> None:
     """The PSP surely did nothing: the same request goes out again, under the same key."""
-    locked, operation_try = _lock(claim)
-    if operation_try is None:
-        return
-    if operation_try.status == TryStatus.SENT:
-        operation_try.error_class = NOT_REACHED
+    operation_try = OperationTry.objects.select_related("attempt").get(id=claim.try_id)
     delay = retries.next_wait(
         Work.SEND,
         done=operation_try.tries - 1,
-        psp_account=locked.attempt.psp_account,
+        psp_account=operation_try.attempt.psp_account,
         error_class=error_class,
     )
     if delay is not None and retry_after_seconds:
         delay = max(delay, retries.at_most_an_hour(retry_after_seconds))
-    _wait(operation_try, delay=delay, detail=detail)
+    if operation_try.refund_id is not None:
+        refund_calls.record_not_reached(claim, operation_try.refund_id, delay=delay, detail=detail)
+        return
+    _, locked_try = _lock(claim)
+    if locked_try is None:
+        return
+    if locked_try.status == TryStatus.SENT:
+        locked_try.error_class = NOT_REACHED
+    wait(locked_try, delay=delay, detail=detail)
 
 
 @transaction.atomic
 def record_doubt(claim: Claim, *, error_class: str, detail: str) -> None:
     """Nobody knows whether the call happened, or a question about it went unanswered: ask (again) later."""
+    refund_id = _refund_of(claim)
+    if refund_id is not None:
+        refund_calls.record_doubt(claim, refund_id, error_class=error_class, detail=detail)
+        return
     locked, operation_try = _lock(claim)
     if operation_try is None:
         return
     if operation_try.status == TryStatus.SENT:
         _doubt(locked, operation_try, error_class=error_class, detail=detail)
-    _wait(
+    wait(
         operation_try,
         delay=retries.next_wait(
             Work.QUERY_UNKNOWN if operation_try.status == TryStatus.UNKNOWN else Work.QUERY_PENDING,
@@ -149,6 +142,9 @@ def after_query(claim: Claim, *, found: bool) -> Call | None:
     send might move money twice, so we only go on asking: absence is proven by a complete settlement file or by staff
     with evidence, never by time.
     """
+    refund_id = _refund_of(claim)
+    if refund_id is not None:
+        return refund_calls.after_query(claim, refund_id)
     locked, operation_try = _lock(claim)
     if operation_try is None or operation_try.claim_token != claim.token:
         return None
@@ -161,8 +157,12 @@ def after_query(claim: Claim, *, found: bool) -> Call | None:
     delay = retries.next_wait(
         Work.QUERY_UNKNOWN, done=operation_try.queries, psp_account=locked.attempt.psp_account
     )
-    _wait(operation_try, delay=delay, detail=detail)
+    wait(operation_try, delay=delay, detail=detail)
     return None
+
+
+def _refund_of(claim: Claim) -> UUID | None:
+    return OperationTry.objects.values_list("refund_id", flat=True).get(id=claim.try_id)
 
 
 def _lock(claim: Claim) -> tuple[LockedAttempt, OperationTry | None]:
@@ -198,7 +198,7 @@ def _send(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> C
     return Call(
         claim=claim,
         psp_account=attempt.psp_account,
-        attempt_id=attempt.id,
+        subject_id=attempt.id,
         operation=operation_try.operation,
         request=_request(locked, operation_try),
     )
@@ -233,7 +233,7 @@ def _ask(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> Ca
     return Call(
         claim=claim,
         psp_account=locked.attempt.psp_account,
-        attempt_id=locked.attempt.id,
+        subject_id=locked.attempt.id,
         operation="query",
         request=QueryRequest(
             key=operation_try.id,
@@ -260,13 +260,3 @@ def _doubt(locked: LockedAttempt, operation_try: OperationTry, *, error_class: s
     for order in locked.open_orders:
         moves.pending(order, PendingReason.UNKNOWN)
     moves.store()
-
-
-def _wait(operation_try: OperationTry, *, delay: timedelta | None, detail: str) -> None:
-    """Due again after the delay; without one a dead letter, which changes no state and frees no claim on the order."""
-    now = clock.now()
-    operation_try.next_try_at = None if delay is None else now + delay
-    operation_try.dead_at = now if delay is None else None
-    operation_try.claim_token = None
-    operation_try.last_error = detail
-    operation_try.save(update_fields=OperationTry.PROGRESS)

@@ -133,13 +133,19 @@ def read_endpoint(*, shop: Shop, endpoint_id: UUID) -> WebhookEndpoint:
 def list_endpoints(*, shop: Shop) -> Sequence[WebhookEndpoint]:
     """The shop's endpoints, the enabled ones first, then the newest."""
     return list(
-        WebhookEndpoint.objects.filter(shop=shop).order_by("-enabled", "-created_at", "id")[:MOST_LISTED]
+        WebhookEndpoint.objects.prefetch_related("secrets")
+        .filter(shop=shop)
+        .order_by("-enabled", "-created_at", "id")[:MOST_LISTED]
     )
 
 
 def valid_secrets(endpoint: WebhookEndpoint) -> Sequence[EndpointSecret]:
     """The secrets that sign now, newest first."""
-    return list(EndpointSecret.objects.valid(clock.now()).filter(endpoint=endpoint))
+    now = clock.now()
+    valid = [
+        secret for secret in endpoint.secrets.all() if secret.expires_at is None or secret.expires_at > now
+    ]
+    return sorted(valid, key=lambda secret: (secret.created_at, secret.id), reverse=True)
 
 
 def _locked(shop: Shop, endpoint_id: UUID) -> WebhookEndpoint:

@@ -12,8 +12,9 @@ from django.db import connection
 from ledger import clock
 from ledger.services import Violation
 from payments.services.invariant_question import Question
+from payments.services.refund_invariants import REFUND_QUESTIONS
 from payments.services.risk_invariants import RISK_QUESTIONS
-from payments.states import ATTEMPT_EDGES, ORDER_EDGES, Edges, pairs
+from payments.states import ATTEMPT_EDGES, ORDER_EDGES, REFUND_EDGES, Edges, pairs
 
 LONGEST_OPEN = timedelta(days=7)
 """How long an order may wait for anybody without a person being told."""
@@ -212,37 +213,6 @@ QUESTIONS = (
         )
         """,
     ),
-    Question(
-        17,
-        "unapplied receipts are explained by attempts that succeeded late",
-        """
-        SELECT a.code FROM ledger_account a
-        LEFT JOIN ledger_posting p ON p.account_id = a.id
-        WHERE a.code LIKE 'unapplied_receipts:%%'
-        GROUP BY a.code, a.currency
-        HAVING -coalesce(sum(p.amount), 0) <> (
-            SELECT coalesce(sum(p.amount), 0) FROM ledger_entry e
-            JOIN ledger_posting p ON p.entry_id = e.id AND p.amount > 0
-            JOIN ledger_account r ON r.id = p.account_id AND r.currency = a.currency
-            JOIN payments_paymentattempt t ON t.id::text = split_part(e.reference, ':', 2) AND t.captured > 0
-            WHERE e.kind = 'unapplied_receipt'
-        )
-        """,
-    ),
-    Question(
-        17,
-        "what PSPs owe us is what they took for orders and for unapplied receipts",
-        """
-        SELECT a.code FROM ledger_account a
-        LEFT JOIN (
-            SELECT 'psp_receivable:' || t.psp_account || ':' || t.currency AS code, sum(t.captured) AS taken
-            FROM payments_paymentattempt t GROUP BY 1
-        ) AS psp ON psp.code = a.code
-        LEFT JOIN ledger_posting p ON p.account_id = a.id
-        WHERE a.code LIKE 'psp_receivable:%%'
-        GROUP BY a.code, psp.taken HAVING coalesce(sum(p.amount), 0) <> coalesce(psp.taken, 0)
-        """,
-    ),
 )
 
 
@@ -251,13 +221,14 @@ def violations() -> Iterator[Violation]:
     now = clock.now()
     parameters = {"longest_open": now - LONGEST_OPEN, "overdue": now - OVERDUE}
     with connection.cursor() as cursor:
-        for question in (*QUESTIONS, *RISK_QUESTIONS):
+        for question in (*QUESTIONS, *REFUND_QUESTIONS, *RISK_QUESTIONS):
             cursor.execute(f"{question.sql} LIMIT {MOST_ROWS}", parameters)
             rows = [str(row[0]) for row in cursor.fetchall()]
             if rows:
                 yield Violation(invariant=question.invariant, message=question.message, rows=rows)
     yield from _broken_histories("paymentorder", "payments_paymentorder", ORDER_EDGES, "NOT_STARTED")
     yield from _broken_histories("paymentattempt", "payments_paymentattempt", ATTEMPT_EDGES, "CREATED")
+    yield from _broken_histories("refund", "payments_refund", REFUND_EDGES, "REQUESTED")
 
 
 def _broken_histories(object_type: str, table: str, edges: Edges, start: str) -> Iterator[Violation]:

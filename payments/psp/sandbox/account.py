@@ -4,73 +4,28 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ledger import clock, money
-from ledger.errors import LedgerError
 from payments.errors import WebhookForged, WebhookUnreadable
 from payments.psp.base import (
     ChargeRequest,
     FollowUpRequest,
     InboundEvent,
     InboundRequest,
-    Outcome,
     PspHasNothing,
     PspNotReached,
     PspRefused,
     PspUncertain,
     QueryRequest,
+    RefundRequest,
     Report,
 )
 from payments.psp.http import HttpAnswer, exchange, new_session
+from payments.psp.sandbox.reports import PAYMENT_EVENTS, REFUND_EVENTS, payment_report, refund_report
 
 TOLERANCE_SECONDS = 300
 """How far a webhook's time may be from ours, in either direction."""
-
-OUTCOMES: Mapping[str, Outcome] = {
-    "requires_confirmation": Outcome.REQUIRES_CONFIRMATION,
-    "requires_action": Outcome.REQUIRES_ACTION,
-    "in_review": Outcome.IN_REVIEW,
-    "processing": Outcome.PROCESSING,
-    "authorized": Outcome.AUTHORIZED,
-    "succeeded": Outcome.SUCCEEDED,
-    "declined": Outcome.DECLINED,
-    "canceled": Outcome.CANCELED,
-    "expired": Outcome.EXPIRED,
-}
-
-PAYMENT_EVENTS = frozenset(
-    f"payment.{word}"
-    for word in (
-        "requires_action",
-        "in_review",
-        "processing",
-        "authorized",
-        "captured",
-        "succeeded",
-        "declined",
-        "canceled",
-        "expired",
-    )
-)
-
-KEPT = (
-    "id",
-    "status",
-    "amount",
-    "currency",
-    "amount_captured",
-    "reference",
-    "decline_code",
-    "network_code",
-    "scheme",
-    "last4",
-    "card_fingerprint",
-    "network_reference",
-    "approval_code",
-)
-"""The fields of a payment that are kept with a fact: enough to argue with the PSP, nothing secret."""
 
 
 class SandboxPsp:
@@ -101,9 +56,9 @@ class SandboxPsp:
             },
         )
         if answer.status == 402:
-            return self._report(answer.body.get("payment"), source="answer")
+            return payment_report(answer.body.get("payment"))
         self._raise_unless_ok(answer)
-        return self._report(answer.body, source="answer")
+        return payment_report(answer.body)
 
     def confirm(self, request: FollowUpRequest) -> Report:
         """POST /v1/payments/{id}/confirm."""
@@ -124,9 +79,9 @@ class SandboxPsp:
             "POST", f"/v1/payments/{request.psp_reference}/{verb}", key=str(request.key), json=body
         )
         if answer.status == 402:
-            return self._report(answer.body.get("payment"), source="answer")
+            return payment_report(answer.body.get("payment"))
         self._raise_unless_ok(answer)
-        return self._report(answer.body, source="answer")
+        return payment_report(answer.body)
 
     def query(self, request: QueryRequest) -> Report:
         """By the PSP's id where we know it, else by our reference."""
@@ -135,15 +90,8 @@ class SandboxPsp:
             if answer.status == 404:
                 raise PspHasNothing("no such payment")
             self._raise_unless_ok(answer)
-            return self._report(answer.body, source="query")
-        answer = self._exchange("GET", "/v1/payments", params={"reference": str(request.attempt_id)})
-        self._raise_unless_ok(answer)
-        found = answer.body.get("data")
-        if not isinstance(found, list):
-            raise PspUncertain("a list without data")
-        if not found:
-            raise PspHasNothing("no payment with this reference")
-        return self._report(found[-1], source="query")
+            return payment_report(answer.body)
+        return payment_report(self._newest("/v1/payments", reference=str(request.attempt_id)))
 
     def receive(self, request: InboundRequest) -> Sequence[InboundEvent]:
         """`Sandbox-Signature: t=<unix>,v1=<hex>`: HMAC-SHA256 over `t.body`, the time within tolerance either way."""
@@ -166,50 +114,49 @@ class SandboxPsp:
         return [InboundEvent(dedup_key=event_id[:255], event_type=event_type[:80], body=request.body)]
 
     def interpret(self, event: InboundEvent) -> Sequence[Report] | None:
-        """News of payments; other types are not known yet."""
-        if event.event_type not in PAYMENT_EVENTS:
-            return None
+        """News of payments and refunds; other types are not known yet."""
         data = _object(event.body).get("data")
-        payment = data.get("object") if isinstance(data, dict) else None
-        return [self._report(payment, source="webhook", dedup_key=event.dedup_key)]
+        told = data.get("object") if isinstance(data, dict) else None
+        if event.event_type in PAYMENT_EVENTS:
+            return [payment_report(told, dedup_key=event.dedup_key)]
+        if event.event_type in REFUND_EVENTS:
+            return [refund_report(told, dedup_key=event.dedup_key)]
+        return None
 
-    def _report(self, payment: Any, *, source: str, dedup_key: str = "") -> Report:
-        """A payment object of the PSP in our words.
+    def refund(self, request: RefundRequest) -> Report:
+        """POST /v1/refunds; the reference is our refund's id."""
+        answer = self._exchange(
+            "POST",
+            "/v1/refunds",
+            key=str(request.key),
+            json={
+                "payment": request.payment_reference,
+                "amount": money.to_minor(request.amount),
+                "reference": str(request.refund_id),
+            },
+        )
+        self._raise_unless_ok(answer)
+        return refund_report(answer.body)
 
-        Raises:
-            PspUncertain: the object cannot be understood, so it proves nothing.
-        """
-        try:
-            outcome = OUTCOMES[payment["status"]]
-            currency, minor, captured = payment["currency"], payment["amount"], payment["amount_captured"]
-            if captured and outcome in (Outcome.CANCELED, Outcome.EXPIRED):
-                outcome = Outcome.SUCCEEDED  # Part was captured before: what ended is only the rest.
-            action = payment.get("next_action")
-            return Report(
-                outcome=outcome,
-                dedup_key=dedup_key
-                or f"{payment['id']}:{outcome}:{minor}:{captured}:{currency}:{payment['reference']}",
-                reference=str(payment["reference"]),
-                psp_reference=str(payment["id"]),
-                amount=money.from_minor(minor, currency),
-                captured=money.from_minor(captured, currency),
-                occurred_at=datetime.fromtimestamp(payment["updated"], UTC),
-                decline_code=str(payment.get("decline_code") or ""),
-                client_action=dict(action) if isinstance(action, dict) else None,
-                raw={name: payment.get(name) for name in KEPT},
-            )
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            OverflowError,
-            OSError,
-            AttributeError,
-            LedgerError,
-        ) as error:
-            raise PspUncertain(
-                f"a payment that cannot be read ({type(error).__name__}) in a {source}"
-            ) from error
+    def query_refund(self, request: RefundRequest) -> Report:
+        """By the PSP's id where we know it, else by our reference."""
+        if request.psp_reference:
+            answer = self._exchange("GET", f"/v1/refunds/{request.psp_reference}")
+            if answer.status == 404:
+                raise PspHasNothing("no such refund")
+            self._raise_unless_ok(answer)
+            return refund_report(answer.body)
+        return refund_report(self._newest("/v1/refunds", reference=str(request.refund_id)))
+
+    def _newest(self, path: str, *, reference: str) -> Any:
+        answer = self._exchange("GET", path, params={"reference": reference})
+        self._raise_unless_ok(answer)
+        found = answer.body.get("data")
+        if not isinstance(found, list):
+            raise PspUncertain("a list without data")
+        if not found:
+            raise PspHasNothing("nothing with this reference")
+        return found[-1]
 
     def _exchange(
         self,
