@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -118,6 +118,6 @@ def test_other_ids_pass(identifier: str) -> None:
 
 @pytest.mark.parametrize("text", ["9 ", "9", "4 ", "4-9 ", "+9", "a9", "deadbeef", "4242424242424241 "])
 def test_a_huge_hostile_text_is_read_in_time(text: str) -> None:
-    started = perf_counter()
+    started = process_time()
     looks_like_card_number(text * (256 * 1024 // len(text)))
-    assert perf_counter() - started < 10
+    assert process_time() - started < 10
