@@ -5,10 +5,10 @@ ENV := .venv/bin
 EMBEDDED := $(ENV)/python -m paymentsite.embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo up down status psql shell reset logs lint format types contracts structure check lock runtime development
+.PHONY: help run test demo bench-api bench-ledger up down status psql shell reset logs lint format types contracts structure check lock runtime development
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-23s %s\n' "$$name" "$$text"; done
 
 run: runtime ## the whole system: database, broker, site, workers, sandbox PSP; Ctrl-C stops it
 	@$(EMBEDDED) run
@@ -18,6 +18,9 @@ test: development ## all tests on their own database; one selection: make test A
 
 demo: runtime ## a story told as tables, then everything is stopped again
 	@$(EMBEDDED) demo
+
+bench-api bench-ledger: bench-%: development ## a benchmark beside its baseline in the same run; writes .run/bench
+	@$(ENV)/python -m tests.benchmarks.run $* $(ARGS)
 
 up: runtime ## PostgreSQL and Valkey, in the background; writes .run/env
 	@$(EMBEDDED) up

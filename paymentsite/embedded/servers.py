@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from paymentsite.embedded import environment, valkey
 from paymentsite.embedded.errors import EmbeddedError
 from paymentsite.embedded.postgres import Postgres
-from paymentsite.embedded.rooms import DEMO, MAIN, TEST, Room, shown
+from paymentsite.embedded.rooms import MAIN, Room, shown
 from paymentsite.embedded.servant import servant_of
 from paymentsite.embedded.speech import say
 
@@ -65,7 +65,8 @@ def reset() -> None:
 
     Servers that the environment names are not touched.
     """
-    for room in (DEMO, TEST, MAIN):
+    rooms = [Room(folder=lock.parent, durable=False) for lock in MAIN.folder.glob("*/lock")]
+    for room in (*rooms, MAIN):
         if room.folder.exists():
             down(room)
         if room.elsewhere.exists():
