@@ -129,10 +129,10 @@ RISK_PROVIDER: dict[str, Any] | None = {
 }
 """The outside service that rules with the action `ask` ask; None when there is none."""
 
-REST_FRAMEWORK = {
 WEBHOOKS_ALLOW_LOOPBACK = env.bool("WEBHOOKS_ALLOW_LOOPBACK", default=False)
 """For development only: shops may have their news sent to this machine itself, on any port and without TLS."""
 
+REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["payments.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["payments.api.authentication.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["wallet.api.parsers.StrictJSONParser"],
@@ -162,12 +162,6 @@ SPECTACULAR_SETTINGS = {
         {"name": "operations", "description": "For the company: work that nobody tries any more."},
     ],
     "PATH_CONVERTER_OVERRIDES": {
-    "SORT_OPERATIONS": False,
-    "TAGS": [
-        {"name": "payments", "description": "For shops: checkouts and what is paid of them."},
-        {"name": "sellers", "description": "For the company: sellers and their wallets."},
-        {"name": "operations", "description": "For the company: work that nobody tries any more."},
-    ],
         "caller_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._~:@+-]{0,63}$"}
     },
     "ENUM_NAME_OVERRIDES": {
