@@ -158,6 +158,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": False,
     "TAGS": [
         {"name": "payments", "description": "For shops: checkouts and what is paid of them."},
+        {"name": "webhooks", "description": "For shops: their news, signed and sent to them."},
         {"name": "sellers", "description": "For the company: sellers and their wallets."},
         {"name": "operations", "description": "For the company: work that nobody tries any more."},
     ],
@@ -168,6 +169,8 @@ SPECTACULAR_SETTINGS = {
         "ChargeMode": "payments.models.ChargeMode.choices",
         "PaymentOrderStatus": "payments.states.OrderStatus.choices",
         "PendingReason": "payments.states.PendingReason.choices",
+        "WebhookEventType": "payments.models.EventType.choices",
+        "WebhookDeliveryStatus": "payments.models.DeliveryStatus.choices",
     },
 }
 

@@ -67,6 +67,8 @@ def read_target(url: str, *, allow_loopback: bool) -> Target:
         raise TargetRefused("Write it as https://host/path, without user, fragment, blanks or backslashes.")
     host, address = _host(match)
     loopback = allow_loopback and (host == "localhost" or bool(address and address.is_loopback))
+    if address is None and "." not in host and not loopback:
+        raise TargetRefused("This name is not one of the public internet.")
     if match["scheme"] != "https" and not loopback:
         raise TargetRefused("Only https addresses are called.")
     if address is not None and not is_allowed(address, allow_loopback=allow_loopback):
