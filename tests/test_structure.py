@@ -158,6 +158,11 @@ def test_every_queue_of_a_bell_has_a_worker() -> None:
     assert settings.CELERY_TASK_DEFAULT_QUEUE in served
 
 
+def test_the_processes_have_names_of_their_own() -> None:
+    names = re.findall(r"^([\w-]+):", (PROJECT / "Procfile").read_text(), re.MULTILINE)
+    assert len(names) == len(set(names)) > 0
+
+
 def test_the_core_does_not_import_http() -> None:
     found = []
     for path, tree in modules():
