@@ -16,6 +16,7 @@ from payments.models import (
     Discrepancy,
     DueWork,
     InboundWebhook,
+    InvariantRun,
     OperationTry,
     RetryStrategy,
 )
@@ -140,6 +141,18 @@ class RetryStrategyAdmin(ModelAdmin):
         "most_tries",
     )
     list_filter = ("work", "kind", "psp_account")
+
+
+@admin.register(InvariantRun)
+class InvariantRunAdmin(ReadOnlyAdmin):
+    """What must always hold, minute by minute."""
+
+    list_display = ("at", "seconds", "broken")
+
+    @admin.display(description="broken")
+    def broken(self, run: InvariantRun) -> str:
+        """How many, or none."""
+        return str(len(run.violations)) if run.violations else "none"
 
 
 @admin.register(Discrepancy)

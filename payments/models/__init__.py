@@ -6,6 +6,7 @@ from payments.models.due_work import DueWork
 from payments.models.fact import Fact, FactSource, Verdict
 from payments.models.idempotency_key import IdempotencyKey
 from payments.models.inbound_webhook import InboundWebhook
+from payments.models.invariant_run import InvariantRun
 from payments.models.operation_try import Operation, OperationTry, TryLine
 from payments.models.outbox_event import EventType, OutboxEvent
 from payments.models.payment_attempt import AttemptLine, PaymentAttempt
@@ -39,6 +40,7 @@ __all__ = [
     "FactSource",
     "IdempotencyKey",
     "InboundWebhook",
+    "InvariantRun",
     "LateSuccess",
     "Operation",
     "OperationTry",

@@ -12,7 +12,7 @@ from payments.psp.base import Outcome, RefundRequest, Report, Subject
 from payments.services import calls
 from payments.services.checkouts import create_checkout
 from payments.states import AttemptStatus, OrderStatus, RefundStatus, TryStatus
-from paymentsite.management.commands.check_invariants import _questions
+from paymentsite.invariants import questions
 from tests.factories import NewCheckoutFactory, NewOrderFactory, ShopFactory
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +75,7 @@ def test_a_late_success_is_promised_back_in_the_commit_that_books_it() -> None:
     assert balance("refunds_payable:EUR") == TEN
     assert balance("psp_receivable:sandbox:EUR") == TEN
     assert OperationTry.objects.get(refund=refund).status == TryStatus.CREATED
-    assert list(_questions()) == []
+    assert list(questions()) == []
 
 
 def test_a_shop_that_keeps_late_money_leaves_it_in_unapplied_receipts() -> None:
@@ -84,7 +84,7 @@ def test_a_shop_that_keeps_late_money_leaves_it_in_unapplied_receipts() -> None:
     hear(attempt, Outcome.SUCCEEDED, source="webhook")
     assert not Refund.objects.exists()
     assert balance("unapplied_receipts:EUR") == TEN
-    assert list(_questions()) == []
+    assert list(questions()) == []
 
 
 def test_the_refund_is_asked_of_the_psp_under_its_own_key_and_ends_the_promise() -> None:
@@ -98,7 +98,7 @@ def test_the_refund_is_asked_of_the_psp_under_its_own_key_and_ends_the_promise()
     assert refund.status == RefundStatus.SUCCEEDED
     assert balance("refunds_payable:EUR").amount == 0
     assert balance("psp_receivable:sandbox:EUR").amount == 0
-    assert list(_questions()) == []
+    assert list(questions()) == []
 
 
 def test_the_same_news_of_a_refund_books_once() -> None:
@@ -107,7 +107,7 @@ def test_the_same_news_of_a_refund_books_once() -> None:
     assert hear_of_refund(refund, Outcome.SUCCEEDED, key="evt_1").id == first.id
     assert hear_of_refund(refund, Outcome.SUCCEEDED, key="evt_2").verdict == "already_so"
     assert balance("psp_receivable:sandbox:EUR").amount == 0
-    assert list(_questions()) == []
+    assert list(questions()) == []
 
 
 def test_a_refund_of_another_amount_is_a_contradiction_and_moves_nothing() -> None:
@@ -134,7 +134,7 @@ def test_a_lost_answer_leaves_the_refund_owed_and_is_asked_about_before_anything
     again = calls.after_query(claim, found=False)
     assert again is not None and not again.is_query
     assert isinstance(again.request, RefundRequest) and again.request.key == operation_try.id
-    assert list(_questions()) == []
+    assert list(questions()) == []
 
 
 def test_a_refund_that_fails_after_success_leaves_the_buyer_owed_and_a_person_told() -> None:
@@ -145,7 +145,7 @@ def test_a_refund_that_fails_after_success_leaves_the_buyer_owed_and_a_person_to
     assert (fact.verdict, refund.status, fact.discrepancy.kind) == ("late", RefundStatus.FAILED, "status")
     assert balance("refunds_payable:EUR") == TEN
     assert balance("psp_receivable:sandbox:EUR") == TEN
-    assert list(_questions()) == []
+    assert list(questions()) == []
 
 
 def test_news_of_the_payment_does_not_answer_the_refund() -> None:

@@ -2,27 +2,11 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from ledger.services import Violation, snapshot
-from ledger.services import invariants as ledger_invariants
-from payments.services import invariants as payments_invariants
-from wallet.services import invariants as wallet_invariants
-
-
-def all_violations() -> list[Violation]:
-    """Every violation there is, all seen at one moment."""
-    with snapshot():
-        return list(_questions())
-
-
-def _questions() -> Iterator[Violation]:
-    yield from ledger_invariants.violations()
-    yield from wallet_invariants.violations()
-    yield from payments_invariants.violations()
+from paymentsite.invariants import all_violations
 
 
 class Command(BaseCommand):

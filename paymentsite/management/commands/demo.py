@@ -13,7 +13,7 @@ from payments.models import Refund
 from payments.representation import amount_text
 from payments.states import RefundStatus
 from paymentsite.api_client import ApiClient
-from paymentsite.management.commands.check_invariants import all_violations
+from paymentsite.invariants import all_violations
 from paymentsite.sample import SELLERS, read_sample
 from paymentsite.story import Story, StoryFailed
 from paymentsite.tables import text_table
