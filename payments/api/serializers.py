@@ -141,7 +141,7 @@ class NewOrderSerializer(StrictSerializer):
             money.decimals(attrs["currency"])
             field = "amount"
             amount = money.parse_amount(attrs["amount"], attrs["currency"])
-            if not amount:
+            if amount <= money.zero(attrs["currency"]):
                 raise serializers.ValidationError(
                     {"amount": [ErrorDetail("The amount must be above zero.", "amount_not_positive")]}
                 )

@@ -96,7 +96,7 @@ def _amount(order: PaymentOrder, wish: CaptureWish) -> Money:
     if wish.amount is None:
         return order.amount
     amount = money.parse_amount(wish.amount, order.amount.currency.code)
-    if not amount or amount > order.amount:
+    if not money.zero(order.amount.currency.code) < amount <= order.amount:
         raise CaptureExceedsOrder
     return amount
 
