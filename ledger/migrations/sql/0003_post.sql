@@ -37,7 +37,7 @@ DECLARE
     entries int := cardinality(entry_references);
     -- Per account of the batch; a balance only for exact ones.
     ids bigint[]; problems text[]; balances numeric[]; floors numeric[]; sides int[];
-    locked int; lockable int; troubled boolean;
+    troubled boolean;
     -- Per entry.
     known_ids bigint[]; known_fingerprints bigint[]; repeated boolean;
     new_ids bigint[] := array_fill(NULL::bigint, ARRAY[entries]); legs_before int[] := array_fill(0, ARRAY[entries]);
@@ -47,36 +47,33 @@ DECLARE
     leg_from int; leg_to int := 0; account int; low boolean; change numeric; earlier int; refusal text; reason text;
     accepted int := 0; written bigint[]; lost bigint[]; winner bigint; content bigint;
 BEGIN
-    -- Exact accounts are locked in id order, so that no two callers ever wait for each other in a ring.
-    LOOP
-        PERFORM FROM ledger_account WHERE code = ANY (account_codes) AND policy = 'exact'
-          ORDER BY id FOR NO KEY UPDATE;
-        GET DIAGNOSTICS locked = ROW_COUNT;
+    -- Exact accounts are locked in id order, so that no two callers ever wait for each other in a ring. (One that is
+    -- opened between these two statements is caught by the trigger if anybody else posts to it as well.)
+    PERFORM FROM ledger_account WHERE code = ANY (account_codes) AND policy = 'exact'
+      ORDER BY id FOR NO KEY UPDATE;
 
-        SELECT array_agg(a.id ORDER BY n), array_agg(a.problem ORDER BY n), array_agg(a.balance ORDER BY n),
-               array_agg(a.floor ORDER BY n), array_agg(a.normal_side ORDER BY n),
-               count(a.problem) > 0, count(DISTINCT a.id) FILTER (WHERE a.balance IS NOT NULL)
-          INTO ids, problems, balances, floors, sides, troubled, lockable
-          FROM (SELECT n, a.id, a.floor, a.normal_side,
-                       CASE WHEN a.id IS NULL THEN 'unknown_account' WHEN a.currency <> c.currency THEN 'currency_mismatch'
-                            WHEN a.frozen THEN 'account_frozen' END AS problem,
-                       CASE a.policy WHEN 'exact' THEN a.balance END AS balance
-                  FROM unnest(account_codes, account_currencies) WITH ORDINALITY c (code, currency, n)
-                  LEFT JOIN ledger_account a ON a.code = c.code) a;
-        -- Fewer only if an account was opened between the two statements: it must be locked as well.
-        EXIT WHEN locked = lockable;
-    END LOOP;
+    SELECT array_agg(id), array_agg(problem), array_agg(balance), array_agg(floor), array_agg(normal_side),
+           count(problem) > 0
+      INTO ids, problems, balances, floors, sides, troubled
+      FROM (SELECT a.id, a.floor, a.normal_side, CASE a.policy WHEN 'exact' THEN a.balance END AS balance,
+                   CASE WHEN a.id IS NULL THEN 'unknown_account' WHEN a.currency <> c.currency THEN 'currency_mismatch'
+                        WHEN a.frozen THEN 'account_frozen' END AS problem
+              FROM unnest(account_codes, account_currencies) WITH ORDINALITY c (code, currency, n)
+              LEFT JOIN ledger_account a ON a.code = c.code
+             ORDER BY n) in_order;
 
     IF opening AND troubled AND array_position(problems, 'unknown_account') IS NOT NULL THEN
         RETURN;
     END IF;
 
     -- After the locks: whoever held them may just have posted the same references.
-    SELECT array_agg(e.id ORDER BY n), array_agg(e.fingerprint ORDER BY n),
-           count(DISTINCT r.reference) < entries
-      INTO known_ids, known_fingerprints, repeated
-      FROM unnest(entry_references) WITH ORDINALITY r (reference, n)
-      LEFT JOIN ledger_entry e ON e.reference = r.reference;
+    SELECT array_agg(id), array_agg(fingerprint)
+      INTO known_ids, known_fingerprints
+      FROM (SELECT e.id, e.fingerprint
+              FROM unnest(entry_references) WITH ORDINALITY r (reference, n)
+              LEFT JOIN ledger_entry e ON e.reference = r.reference
+             ORDER BY n) in_order;
+    repeated := entries > 1 AND (SELECT count(DISTINCT r) < entries FROM unnest(entry_references) r);
 
     entry_ids := new_ids;
     outcomes := array_fill('posted'::text, ARRAY[entries]);
