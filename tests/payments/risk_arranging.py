@@ -46,9 +46,7 @@ def another_rule(kind: str, action: str = RiskAction.REVIEW, **changes: Any) -> 
     return store_rule(RiskRule(kind=kind, action=action, **values), staff="test")
 
 
-def pay(
-    shop: Shop, *amounts: Money, buyer: Mapping[str, Any] | None = None, **changes: Any
-) -> PaymentEvent:
+def pay(shop: Shop, *amounts: Money, buyer: Mapping[str, Any] | None = None, **changes: Any) -> PaymentEvent:
     """A shop posts a checkout, one order per amount (10.00 EUR); `changes` go to the buyer or the checkout."""
     info = {**AMINA, **(buyer or {})}
     info = {name: value for name, value in info.items() if value is not None}

@@ -1,6 +1,7 @@
 """A person is found however their name is written, and nobody else is."""
 
 import unicodedata
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,6 @@ def test_the_form_is_stable(name: str) -> None:
 
 
 @given(st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1, max_size=5), st.randoms())
-def test_the_order_of_words_does_not_matter(words: list[str], random: st.DataObject) -> None:
-    shuffled = sorted(words, key=lambda _: random.random())  # type: ignore[attr-defined]
+def test_the_order_of_words_does_not_matter(words: list[str], random: Random) -> None:
+    shuffled = sorted(words, key=lambda _: random.random())
     assert tokens(" ".join(words)) == tokens(", ".join(shuffled))

@@ -7,12 +7,23 @@ import pytest
 import time_machine
 
 from ledger import clock, money
-from payments.models import PaymentEvent, RiskAction, RiskKind, RiskList, RiskListEntry, RiskRule, Shop
+from payments.models import (
+    PaymentEvent,
+    RiskAction,
+    RiskDecision,
+    RiskKind,
+    RiskList,
+    RiskListEntry,
+    RiskRule,
+    Shop,
+)
 from payments.psp.base import Outcome
+from payments.services.checkouts import create_checkout
 from payments.services.risk_rules import add_to_list
-from tests.factories import ShopFactory
-from tests.payments.arranging import eur, tell
+from tests.factories import NewCheckoutFactory, ShopFactory
+from tests.payments.arranging import begin, eur, tell
 from tests.payments.risk_arranging import (
+    AMINA,
     HOUR,
     another_rule,
     attempts,
@@ -35,6 +46,7 @@ def pay_with_card(shop: Shop, fingerprint: str, **changes: Any) -> PaymentEvent:
     """A paid checkout whose PSP told us which card it was."""
     event = pay(shop, **changes)
     attempt = event.attempts.get()
+    begin(attempt)
     tell(attempt, Outcome.SUCCEEDED, raw={"card_fingerprint": fingerprint})
     return event
 
@@ -138,9 +150,12 @@ def test_a_refused_payment_counts_too(shop: Shop) -> None:
 
 
 def test_a_repeated_post_is_one_payment(shop: Shop) -> None:
-    only_rule(RiskKind.VELOCITY_COUNT, subject="buyer", parameters={"limit": 1}, window=HOUR)
-    event = pay(shop)
-    assert event.risk_decisions.count() == 1
+    only_rule(RiskKind.VELOCITY_COUNT, subject="buyer", parameters={"limit": 2}, window=HOUR)
+    new = NewCheckoutFactory.create(buyer_info=dict(AMINA))
+    answers = [create_checkout(shop=shop, new=new).status_code for _ in range(5)]
+    assert answers == [201, 200, 200, 200, 200]
+    assert RiskDecision.objects.count() == 1
+    assert outcome(pay(shop)) == RiskAction.ACCEPT
 
 
 def test_amounts_are_summed_up_to_the_limit(shop: Shop) -> None:
@@ -160,6 +175,7 @@ def test_what_failed_is_not_money_spent(shop: Shop) -> None:
         RiskKind.VELOCITY_AMOUNT, subject="buyer", parameters={"limit": "30.00"}, window=HOUR, currency="EUR"
     )
     first = pay(shop, eur("20.00"))
+    begin(first.attempts.get())
     tell(first.attempts.get(), Outcome.DECLINED, decline_code="insufficient_funds")
     assert outcome(pay(shop, eur("30.00"))) == RiskAction.ACCEPT
     assert outcome(pay(shop, eur("0.01"))) == RiskAction.REVIEW
