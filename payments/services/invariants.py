@@ -11,6 +11,7 @@ from django.db import connection
 
 from ledger import clock
 from ledger.services import Violation
+from payments.services.delivery_invariants import DELIVERY_QUESTIONS
 from payments.services.invariant_question import Question
 from payments.services.refund_invariants import REFUND_QUESTIONS
 from payments.services.risk_invariants import RISK_QUESTIONS
@@ -21,6 +22,9 @@ LONGEST_OPEN = timedelta(days=7)
 
 OVERDUE = timedelta(minutes=5)
 """How late a due row may be before somebody must look."""
+
+RECENT = timedelta(days=1)
+"""How far back the questions look that would otherwise read all news ever sent."""
 
 MOST_ROWS = 20
 """Rows named per question."""
@@ -219,9 +223,13 @@ QUESTIONS = (
 def violations() -> Iterator[Violation]:
     """Every violation in the caller's snapshot."""
     now = clock.now()
-    parameters = {"longest_open": now - LONGEST_OPEN, "overdue": now - OVERDUE}
+    parameters = {
+        "longest_open": now - LONGEST_OPEN,
+        "overdue": now - OVERDUE,
+        "recent": now - RECENT,
+    }
     with connection.cursor() as cursor:
-        for question in (*QUESTIONS, *REFUND_QUESTIONS, *RISK_QUESTIONS):
+        for question in (*QUESTIONS, *REFUND_QUESTIONS, *RISK_QUESTIONS, *DELIVERY_QUESTIONS):
             cursor.execute(f"{question.sql} LIMIT {MOST_ROWS}", parameters)
             rows = [str(row[0]) for row in cursor.fetchall()]
             if rows:

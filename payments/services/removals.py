@@ -1,6 +1,6 @@
 """Old news go: what was delivered and what nobody waits for after 30 days, dead letters after 90."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 
@@ -47,7 +47,11 @@ _STATEMENTS = (
 def remove_old_news() -> int:
     """Remove what is too old, a small statement at a time; returns how many rows went. Running it twice does no harm."""
     now, removed = clock.now(), 0
-    parameters = {"delivered": now - DELIVERED_KEPT, "dead": now - DEAD_KEPT, "limit": ROWS_AT_ONCE}
+    parameters: dict[str, datetime | int] = {
+        "delivered": now - DELIVERED_KEPT,
+        "dead": now - DEAD_KEPT,
+        "limit": ROWS_AT_ONCE,
+    }
     for statement in _STATEMENTS:
         gone = ROWS_AT_ONCE
         while gone == ROWS_AT_ONCE:

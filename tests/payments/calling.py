@@ -49,6 +49,15 @@ class Caller:
         sent = {**self._headers, **(headers or {}), **({"Idempotency-Key": key} if key else {})}
         return _answer(self._client.post(path, data, content_type=content_type, headers=sent))
 
+    def patch(self, path: str, body: Any) -> Answer:
+        """PATCH with this body as JSON."""
+        data = json.dumps(body)
+        return _answer(self._client.patch(path, data, content_type="application/json", headers=self._headers))
+
+    def delete(self, path: str) -> Answer:
+        """DELETE a path."""
+        return _answer(self._client.delete(path, headers=self._headers))
+
     def get(self, path: str) -> Answer:
         """GET a path."""
         return _answer(self._client.get(path, headers=self._headers))
