@@ -40,6 +40,18 @@ HTTP_MODULES = (
     "requests",
     "http.client",
 )
+RANDOM = {
+    "uuid1",
+    "uuid4",
+    "uuid7",
+    "now",
+    "token_hex",
+    "token_urlsafe",
+    "random",
+    "randint",
+    "choice",
+    "set",
+}
 NOT_ADAPTERS = {"base", "capabilities", "registry", "http", "__init__"}
 
 
@@ -156,6 +168,18 @@ def test_every_queue_of_a_bell_has_a_worker() -> None:
     served = {queue for queues in re.findall(r"--queues (\S+)", procfile) for queue in queues.split(",")}
     assert {bell.queue for bell in BELLS.values()} <= served
     assert settings.CELERY_TASK_DEFAULT_QUEUE in served
+
+
+def test_parameters_of_tests_are_the_same_in_every_process() -> None:
+    """The workers of pytest-xdist must collect the same names; a random value gets a name by `ids`."""
+    found = []
+    for path in sorted((PROJECT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if called(node) == "parametrize" and isinstance(node, ast.Call):
+                named = any(keyword.arg == "ids" for keyword in node.keywords)
+                if not named and any(called(part) in RANDOM for part in ast.walk(node)):
+                    found.append(f"{path.relative_to(PROJECT)}:{node.lineno}")
+    assert found == []
 
 
 def test_the_processes_have_names_of_their_own() -> None:
