@@ -56,6 +56,8 @@ def apply_fact(*, psp_account: str, source: str, report: Report, about: UUID | N
         move(locked, report, judgement, fact=fact, at=now)
     if judgement.verdict != Verdict.CONTRADICTS:
         _settle_tries(locked, report, judgement, now=now)
+    if judgement.verdict == Verdict.LATE:
+        _look_at_others(locked, now=now)
     return fact
 
 
@@ -125,6 +127,19 @@ def _answers(
         case Operation.CANCEL:
             return report.outcome == Outcome.CANCEL_REFUSED
     raise AssertionError(f"nobody knows what answers {operation_try.operation}")
+
+
+def _look_at_others(locked: LockedAttempt, *, now: datetime) -> None:
+    """Another attempt may be under way for orders that are paid now: its worker looks at once, and calls it off."""
+    others = OperationTry.objects.filter(
+        attempt__lines__order__in=locked.orders,
+        attempt__lines__live=True,
+        status=TryStatus.ANSWERED,
+        next_try_at__gt=now,
+        refund__isnull=True,
+    )
+    if others.update(next_try_at=now):
+        ring_on_commit(PSP_CALLS)
 
 
 def _confirm(locked: LockedAttempt, *, now: datetime) -> None:

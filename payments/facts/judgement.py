@@ -1,7 +1,7 @@
 """What a report of a PSP means beside what we hold. Decides, moves nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from moneyed import Money
@@ -79,7 +79,12 @@ def judge(locked: LockedAttempt, report: Report) -> Judgement:
         return _contradicts(
             f"{captured} captured, and {attempt.captured} of {attempt.amount} booked", DiscrepancyKind.AMOUNT
         )
-    return _step(attempt, report, target, captures)
+    judgement = _step(attempt, report, target, captures)
+    final = [order for order in locked.orders if order.is_final and order.id in judgement.captures]
+    if judgement.verdict == Verdict.APPLIED and final:
+        reason = f"taken for {len(final)} orders that were final"
+        return replace(judgement, reason=reason, discrepancy=DiscrepancyKind.LATE_SUCCESS)
+    return judgement
 
 
 def _step(

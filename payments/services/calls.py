@@ -16,6 +16,7 @@ from payments.psp import capabilities
 from payments.psp.base import ChargeRequest, FollowUpRequest, QueryRequest
 from payments.services import refund_calls
 from payments.services.calling import ACTOR, NOT_REACHED, Call, Claim, wait
+from payments.services.standing_down import stand_down
 from payments.states import AttemptStatus, PendingReason, TryStatus
 
 __all__ = [
@@ -74,6 +75,8 @@ def begin(claim: Claim) -> Call | None:
         return refund_calls.begin(claim, refund_id)
     locked, operation_try = _lock(claim)
     if operation_try is None or operation_try.claim_token != claim.token:
+        return None
+    if stand_down(locked, operation_try):
         return None
     match operation_try.status:
         case TryStatus.CREATED:
@@ -151,7 +154,8 @@ def after_query(claim: Claim, *, found: bool) -> Call | None:
     if operation_try.status == TryStatus.UNKNOWN:
         life = capabilities.of(locked.attempt.psp_account).idempotency_key_life
         sent_at = operation_try.first_sent_at
-        if life and sent_at and clock.now() < sent_at + life:
+        needed = locked.open_orders or not operation_try.moves_money
+        if needed and life and sent_at and clock.now() < sent_at + life:
             return _send(locked, operation_try, claim)
     detail = "the PSP has not done it" if found else "the PSP knows of no such payment"
     delay = retries.next_wait(

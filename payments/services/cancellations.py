@@ -123,7 +123,7 @@ def call_off(locked: LockedAttempt, *, order_ids: set[UUID], reason: str, actor:
     elif locked.attempt.status == AttemptStatus.CREATED:
         _forget(locked, reason=reason, actor=actor, at=at)
     elif locked.attempt.status in (AttemptStatus.PENDING, AttemptStatus.AUTHORIZED) and pending is None:
-        _ask_to_cancel(locked, reason=reason, at=at)
+        ask_to_cancel(locked, reason=reason, at=at)
     else:
         raise CallInProgress
 
@@ -146,7 +146,8 @@ def _forget(locked: LockedAttempt, *, reason: str, actor: str, at: datetime) -> 
     moves.store()
 
 
-def _ask_to_cancel(locked: LockedAttempt, *, reason: str, at: datetime) -> None:
+def ask_to_cancel(locked: LockedAttempt, *, reason: str, at: datetime) -> None:
+    """Have the PSP asked to cancel an attempt of which no call is open; `reason` becomes its orders' failure code."""
     for older in locked.tries:
         older.next_try_at = None
         older.save(update_fields=["next_try_at"])
