@@ -76,6 +76,8 @@ def _perform(call: calls.Call) -> calls.Call | None:
     name = f"{call.psp_account}:{call.operation}"
     try:
         boundary(f"psp:send:{name}")
+        if clock.now() >= call.lease_end:
+            return None  # This process slept: the call belongs to whoever claims it next.
         report = _say(adapter(call.psp_account), call)
         boundary(f"psp:received:{name}")
     except PspNotReached as error:

@@ -1,5 +1,6 @@
 """Each call to a PSP is a row, committed before the call."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import models
@@ -131,6 +132,11 @@ class OperationTry(FSMModelMixin, DueWork):
 
     def __str__(self) -> str:
         return f"{self.operation} {self.id}"
+
+    def revive(self, *, at: datetime) -> list[str]:
+        """See `DueWork.revive`; the questions about it have their waits anew as well."""
+        self.queries = 0
+        return [*super().revive(at=at), "queries"]
 
     @property
     def moves_money(self) -> bool:

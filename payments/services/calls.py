@@ -15,7 +15,7 @@ from payments.models import Operation, OperationTry, Work
 from payments.psp import capabilities
 from payments.psp.base import ChargeRequest, FollowUpRequest, QueryRequest
 from payments.services import refund_calls
-from payments.services.calling import ACTOR, NOT_REACHED, Call, Claim, wait
+from payments.services.calling import ACTOR, NOT_REACHED, Call, Claim, ask, pace, start, wait
 from payments.services.standing_down import stand_down
 from payments.states import AttemptStatus, PendingReason, TryStatus
 
@@ -92,23 +92,27 @@ def begin(claim: Claim) -> Call | None:
 def record_not_reached(
     claim: Claim, *, error_class: str, detail: str, retry_after_seconds: float | None
 ) -> None:
-    """The PSP surely did nothing: the same request goes out again, under the same key."""
+    """The PSP surely did nothing this time: the same request goes out again, under the same key.
+
+    If an earlier send got lost, that one is still in doubt, and asked about first. Whoever has lost the claim meanwhile
+    knows nothing of what others have sent.
+    """
     operation_try = OperationTry.objects.select_related("attempt").get(id=claim.try_id)
+    work, done = pace(operation_try)
     delay = retries.next_wait(
-        Work.SEND,
-        done=operation_try.tries - 1,
-        psp_account=operation_try.attempt.psp_account,
-        error_class=error_class,
+        work, done=done, psp_account=operation_try.attempt.psp_account, error_class=error_class
     )
     if delay is not None and retry_after_seconds:
         delay = max(delay, retries.at_most_an_hour(retry_after_seconds))
     if operation_try.refund_id is not None:
         refund_calls.record_not_reached(claim, operation_try.refund_id, delay=delay, detail=detail)
         return
-    _, locked_try = _lock(claim)
-    if locked_try is None:
+    locked, locked_try = _lock(claim)
+    if locked_try is None or locked_try.claim_token != claim.token:
         return
-    if locked_try.status == TryStatus.SENT:
+    if locked_try.status == TryStatus.SENT and locked_try.doubts:
+        _doubt(locked, locked_try, error_class="resend_not_reached", detail=detail)
+    elif locked_try.status == TryStatus.SENT:
         locked_try.error_class = NOT_REACHED
     wait(locked_try, delay=delay, detail=detail)
 
@@ -184,12 +188,7 @@ def _send(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> C
     now, attempt = clock.now(), locked.attempt
     if operation_try.in_money_doubt:
         bookkeeping.record_doubt_ended(operation_try=operation_try, attempt=attempt, occurred_at=now)
-    if operation_try.status == TryStatus.SENT:
-        operation_try.sends += 1
-    else:
-        operation_try.send()
-    operation_try.error_class = ""
-    operation_try.save(update_fields=OperationTry.PROGRESS)
+    lease_end = start(operation_try)
     moves = Moves(locked.event, actor=ACTOR, at=now)
     if operation_try.operation in (Operation.CHARGE, Operation.CONFIRM):
         if attempt.status in (AttemptStatus.CREATED, AttemptStatus.UNKNOWN):
@@ -205,6 +204,7 @@ def _send(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> C
         subject_id=attempt.id,
         operation=operation_try.operation,
         request=_request(locked, operation_try),
+        lease_end=lease_end,
     )
 
 
@@ -232,8 +232,6 @@ def _request(locked: LockedAttempt, operation_try: OperationTry) -> ChargeReques
 
 
 def _ask(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> Call:
-    operation_try.queries += 1
-    operation_try.save(update_fields=["queries"])
     return Call(
         claim=claim,
         psp_account=locked.attempt.psp_account,
@@ -245,6 +243,7 @@ def _ask(locked: LockedAttempt, operation_try: OperationTry, claim: Claim) -> Ca
             amount=locked.attempt.amount,
             psp_reference=locked.attempt.psp_reference,
         ),
+        lease_end=ask(operation_try),
     )
 
 

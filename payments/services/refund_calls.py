@@ -3,7 +3,7 @@
 A refund in doubt stays in refunds payable: it is neither given back to anybody nor sent twice.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from ledger import clock
@@ -12,7 +12,7 @@ from payments.facts import lock_refund
 from payments.models import OperationTry, Refund, Work
 from payments.psp import capabilities
 from payments.psp.base import RefundRequest
-from payments.services.calling import ACTOR, NOT_REACHED, Call, Claim, wait
+from payments.services.calling import ACTOR, NOT_REACHED, Call, Claim, ask, start, surely_unsent, wait
 from payments.states import RefundStatus, TryStatus
 
 
@@ -21,21 +21,21 @@ def begin(claim: Claim, refund_id: UUID) -> Call | None:
     refund, operation_try = _lock(claim, refund_id)
     if operation_try is None or operation_try.claim_token != claim.token:
         return None
-    if operation_try.status == TryStatus.CREATED or operation_try.error_class == NOT_REACHED:
+    if surely_unsent(operation_try):
         return _send(refund, operation_try, claim)
     if operation_try.status == TryStatus.SENT:
         _doubt(operation_try, error_class="lease_expired", detail="no answer within the lease")
-    operation_try.queries += 1
-    operation_try.save(update_fields=["queries"])
-    return _call(refund, operation_try, claim, operation="query_refund")
+    return _call(refund, claim, operation="query_refund", lease_end=ask(operation_try))
 
 
 def record_not_reached(claim: Claim, refund_id: UUID, *, delay: timedelta | None, detail: str) -> None:
     """See `calls.record_not_reached`; in its transaction."""
     _, operation_try = _lock(claim, refund_id)
-    if operation_try is None:
+    if operation_try is None or operation_try.claim_token != claim.token:
         return
-    if operation_try.status == TryStatus.SENT:
+    if operation_try.status == TryStatus.SENT and operation_try.doubts:
+        _doubt(operation_try, error_class="resend_not_reached", detail=detail)
+    elif operation_try.status == TryStatus.SENT:
         operation_try.error_class = NOT_REACHED
     wait(operation_try, delay=delay, detail=detail)
 
@@ -76,33 +76,29 @@ def _lock(claim: Claim, refund_id: UUID) -> tuple[Refund, OperationTry | None]:
 
 
 def _send(refund: Refund, operation_try: OperationTry, claim: Claim) -> Call:
-    if operation_try.status == TryStatus.SENT:
-        operation_try.sends += 1
-    else:
-        operation_try.send()
-    operation_try.error_class = ""
-    operation_try.save(update_fields=OperationTry.PROGRESS)
+    lease_end = start(operation_try)
     if refund.status == RefundStatus.REQUESTED:
         refund.execute()
         refund.save(update_fields=Refund.PROGRESS)
         step = records.step(refund, from_state=RefundStatus.REQUESTED, actor=ACTOR, at=clock.now())
         records.store_steps([step])
-    return _call(refund, operation_try, claim, operation=operation_try.operation)
+    return _call(refund, claim, operation=operation_try.operation, lease_end=lease_end)
 
 
-def _call(refund: Refund, operation_try: OperationTry, claim: Claim, *, operation: str) -> Call:
+def _call(refund: Refund, claim: Claim, *, operation: str, lease_end: datetime) -> Call:
     return Call(
         claim=claim,
         psp_account=refund.attempt.psp_account,
         subject_id=refund.id,
         operation=operation,
         request=RefundRequest(
-            key=operation_try.id,
+            key=claim.try_id,
             refund_id=refund.id,
             payment_reference=refund.attempt.psp_reference,
             amount=refund.amount,
             psp_reference=refund.psp_reference,
         ),
+        lease_end=lease_end,
     )
 
 

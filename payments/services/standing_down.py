@@ -4,7 +4,7 @@ from ledger import clock
 from payments.facts import LockedAttempt, Moves
 from payments.models import Operation, OperationTry
 from payments.psp import capabilities
-from payments.services.calling import ACTOR, NOT_REACHED
+from payments.services.calling import ACTOR, surely_unsent
 from payments.services.cancellations import ask_to_cancel
 from payments.states import AttemptStatus, TryStatus, steps
 
@@ -25,7 +25,7 @@ def stand_down(locked: LockedAttempt, operation_try: OperationTry) -> bool:
         or operation_try.operation == Operation.CANCEL
     ):
         return False
-    unsent = operation_try.status == TryStatus.CREATED or operation_try.error_class == NOT_REACHED
+    unsent = surely_unsent(operation_try)
     answered = operation_try.status == TryStatus.ANSWERED
     if not unsent and not (answered and capabilities.of(attempt.psp_account).cancel):
         return False
