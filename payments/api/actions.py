@@ -153,6 +153,7 @@ class AttemptsView(APIView):
                 "checkout_closed",
                 "attempt_open",
                 "risk_check_open",
+                "risk_check_open",
                 "payment_in_progress",
                 "payment_method_not_supported",
                 "amount_not_supported",

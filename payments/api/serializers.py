@@ -69,7 +69,7 @@ class Last4Field(PatternField):
 
 @extend_schema_field({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})
 class IpAddressField(StrictCharField):
-    """An IPv4 or IPv6 address, kept in its shortest form."""
+    """An IPv4 or IPv6 address, kept in its shortest form; IPv4 inside IPv6 as IPv4."""
 
     default_error_messages = {"invalid": "This is no IP address."}
 
@@ -81,9 +81,10 @@ class IpAddressField(StrictCharField):
         try:
             if "%" in text:  # A zone means something on one host only.
                 raise ValueError(text)
-            return str(ipaddress.ip_address(text))
+            address = ipaddress.ip_address(text)
         except ValueError:
             self.fail("invalid")
+        return str(getattr(address, "ipv4_mapped", None) or address)
 
     def refuse_card_number(self, text: str) -> None:
         """What is parsed as an address is none."""

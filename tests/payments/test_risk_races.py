@@ -1,7 +1,8 @@
 """Payments and people at the same moment: no limit is passed by being quick, and nobody decides twice."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -12,7 +13,7 @@ from payments import errors
 from payments.models import PaymentAttempt, RiskAction, RiskDecision, RiskKind, Shop
 from payments.risk.provider import RiskAnswer
 from payments.services import risk_checks
-from payments.services.checkouts import create_checkout
+from payments.services.checkouts import NewCheckout, create_checkout
 from payments.services.invariants import violations
 from payments.services.risk_reviews import decide_review
 from tests.factories import NewCheckoutFactory, SellerFactory, order_for
@@ -42,7 +43,7 @@ def everything_holds() -> Iterator[None]:
     assert [violation.message for violation in violations()] == []
 
 
-def all_at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+def all_at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """What each call returned or raised; the first ten start together, the others follow as fast as they can."""
     ready = Barrier(min(AT_ONCE, len(calls)))
 
@@ -68,7 +69,11 @@ def posts(shop: Shop, number: int, **buyer: Any) -> list[Callable[[], Any]]:
         NewCheckoutFactory.create(buyer_info={**AMINA, **buyer}, orders=[order_for(eur("10.00"), seller)])
         for _ in range(number)
     ]
-    return [lambda new=new: create_checkout(shop=shop, new=new).status_code for new in bodies]  # type: ignore[misc]
+    return [partial(_post, shop, new) for new in bodies]
+
+
+def _post(shop: Shop, new: NewCheckout) -> int:
+    return create_checkout(shop=shop, new=new).status_code
 
 
 def test_fifty_payments_at_once_are_counted_to_the_last(shop: Shop) -> None:
@@ -130,10 +135,7 @@ def test_of_two_answers_at_once_one_decides(shop: Shop) -> None:
     for _ in range(5):
         event = pay(shop)
         claim = claim_of(event)
-        calls = [
-            lambda claim=claim, score=score: risk_checks.record_answer(claim, RiskAnswer(score=score))  # type: ignore[misc]
-            for score in (5, 95, 5)
-        ]
+        calls = [partial(risk_checks.record_answer, claim, RiskAnswer(score=score)) for score in (5, 95, 5)]
         assert all_at_once(calls) == [None, None, None]
         assert RiskDecision.objects.filter(event=event, stage="provider").count() == 1
 
