@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ledger import clock, money
 from payments.errors import WebhookForged, WebhookUnreadable
@@ -100,6 +100,8 @@ class SandboxPsp:
         signatures = [value for name, _, value in parts if name == "v1"]
         if len(times) != 1 or not (times[0].isascii() and times[0].isdigit() and len(times[0]) <= 12):
             raise WebhookForged("The signature header is missing or malformed.")
+        if not self._webhook_secret:
+            raise WebhookForged("No secret is configured, so nothing can be verified.")
         expected = hmac.new(
             self._webhook_secret, times[0].encode() + b"." + request.body, hashlib.sha256
         ).hexdigest()
@@ -109,9 +111,9 @@ class SandboxPsp:
             raise WebhookForged("The signature is too old or from the future.")
         event = _object(request.body)
         event_id, event_type = event.get("id"), event.get("type")
-        if not (isinstance(event_id, str) and event_id and isinstance(event_type, str)):
+        if not (_is_word(event_id, longest=255) and _is_word(event_type, longest=80)):
             raise WebhookUnreadable("An event without id or type.")
-        return [InboundEvent(dedup_key=event_id[:255], event_type=event_type[:80], body=request.body)]
+        return [InboundEvent(dedup_key=event_id, event_type=event_type, body=request.body)]
 
     def interpret(self, event: InboundEvent) -> Sequence[Report] | None:
         """News of payments and refunds; other types are not known yet."""
@@ -190,6 +192,10 @@ class SandboxPsp:
         if 400 <= answer.status < 500:
             raise PspRefused(detail, code=code or str(answer.status))
         raise PspUncertain(detail, code=code)
+
+
+def _is_word(value: Any, *, longest: int) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isascii() and value.isprintable()
 
 
 def _object(body: bytes) -> dict[str, Any]:
