@@ -5,7 +5,7 @@ ENV := .venv/bin
 EMBEDDED := $(ENV)/python -m paymentsite.embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo bench-api bench-ledger up down status psql shell reset logs lint format types contracts structure check lock runtime development
+.PHONY: help run test demo chaos-crash bench-api bench-ledger up down status psql shell reset logs lint format types contracts structure check lock runtime development
 
 help: ## this list
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-23s %s\n' "$$name" "$$text"; done
@@ -18,6 +18,9 @@ test: development ## all tests on their own database; one selection: make test A
 
 demo: runtime ## a story told as tables, then everything is stopped again
 	@$(EMBEDDED) demo
+
+chaos-crash: development ## kill every flow at every place, and again while it recovers; ARGS="--help"
+	@$(ENV)/python -m tests.chaos $(ARGS)
 
 bench-api bench-ledger: bench-%: development ## a benchmark beside its baseline in the same run; writes .run/bench
 	@$(ENV)/python -m tests.benchmarks.run $* $(ARGS)

@@ -18,7 +18,7 @@ from paymentsite.embedded import environment, servers, signals
 from paymentsite.embedded.rooms import PROJECT, TEST
 from paymentsite.embedded.speech import say
 
-SERIAL = "stack or race or browser"
+SERIAL = "stack or race or browser or chaos"
 """These take both processors, or measure time, or share a browser: one after the other."""
 NOTHING_SELECTED = 5
 """pytest's exit code."""

@@ -1,0 +1,73 @@
+"""The crash matrix in short, and the proof that it sees: planted bugs and I/O that nobody counts.
+
+`make chaos-crash` runs all of it.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos import crash
+from tests.chaos.grounds import Lane, lanes
+from tests.chaos.planted import UNCOUNTED
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+
+SHORT_SECONDS = 45
+
+
+@pytest.fixture(scope="module")
+def two_lanes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[Lane]]:
+    """Two processes that play cases, each on its own database and with its own sandbox PSP."""
+    with lanes(2, tmp_path_factory.mktemp("lanes"), os.environ) as ready:
+        yield ready
+
+
+def played(lane: Lane, flow: str, *kills: int) -> dict[str, Any]:
+    """One case."""
+    lane.send({"flow": flow, "kills": kills})
+    return lane.receive()
+
+
+@pytest.mark.parametrize("flow", [flow.name for flow in UNCOUNTED])
+def test_io_that_nobody_counts_fails_the_run(two_lanes: Sequence[Lane], flow: str) -> None:
+    result = played(two_lanes[0], flow)
+    assert result["outcome"] == "failed"
+    assert result["detail"].startswith("uncounted I/O: ")
+
+
+@pytest.mark.parametrize(
+    ("flow", "place", "found"),
+    [
+        ("sent again under a new key", "psp:received:sandbox:charge", "doubled: 2 payments took money"),
+        ("claims held for hours", "psp:send:sandbox:charge", "at rest only"),
+        ("canceled without the PSP", "psp:send:sandbox:cancel", "the PSP still holds payment"),
+    ],
+)
+def test_a_planted_bug_is_found(two_lanes: Sequence[Lane], flow: str, place: str, found: str) -> None:
+    lane = two_lanes[0]
+    places = played(lane, "charge, no webhook ever")["points"]
+    kills = [places.index(place) + 1] if place in places else []
+    result = played(lane, flow, *kills)
+    assert result["outcome"] == "failed"
+    assert found in result["detail"]
+
+
+def test_every_flow_survives_its_crashes(two_lanes: Sequence[Lane], tmp_path: Path) -> None:
+    matrix = crash.Matrix(tmp_path / "crash.jsonl", say=print)
+    matrix.load(fresh=True)
+    crash.run(
+        matrix,
+        two_lanes,
+        two_lanes[0].flows,
+        points=(),
+        pairs_per_flow=3,
+        seed=crash.fingerprint(),
+        seconds=SHORT_SECONDS,
+    )
+    assert [f"{crash.command(found)}\n{found['detail'][:3000]}" for found in matrix.failed] == []
+    assert any(len(found.get("killed", ())) == 1 for found in matrix.results.values())
+    assert any(len(found.get("killed", ())) == 2 for found in matrix.results.values())
