@@ -202,5 +202,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "check_invariants": {"task": "paymentsite.tasks.check_invariants", "schedule": timedelta(minutes=1)},
+    "roll_up_ledger": {"task": "paymentsite.tasks.roll_up_ledger", "schedule": timedelta(seconds=10)},
     "remove_old_news": {"task": "payments.tasks.remove_old_news", "schedule": timedelta(hours=1)},
 }

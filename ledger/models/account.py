@@ -15,7 +15,7 @@ class Account(models.Model):
     policy = models.CharField(max_length=8, choices=[(policy.value, policy.value) for policy in Policy])
     normal_side = models.SmallIntegerField(choices=[(side.value, side.name.lower()) for side in Side])
     frozen = models.BooleanField(default=False)
-    """A frozen account takes no entries."""
+    """A frozen account takes no entries but forced ones, which tell what has happened already."""
     floor = models.DecimalField(max_digits=19, decimal_places=4, null=True, blank=True)
     """The least the account may hold on its normal side, except by a forced entry. Exact accounts only."""
     balance = models.DecimalField(max_digits=24, decimal_places=4, default=0)

@@ -43,7 +43,7 @@ def open_accounts(specs: Iterable[AccountSpec]) -> dict[str, int]:
 
 
 def freeze(code: str) -> None:
-    """From now on the account takes no entries; those that hold its lock are let through.
+    """From now on the account takes no entries but forced ones; those that hold its lock are let through.
 
     Raises:
         UnknownAccount: there is none of this code.

@@ -26,7 +26,7 @@ class Entry:
     """Something that happened, to be posted once.
 
     `reference` names it for good: the same kind and legs under it return the first entry, others are refused.
-    `forced` is for true facts, which may take accounts below their floors.
+    `forced` is for true facts, which may take accounts below their floors and reach frozen ones.
     """
 
     reference: str

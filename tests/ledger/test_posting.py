@@ -282,6 +282,13 @@ def test_a_frozen_account_takes_no_entries_until_it_is_unfrozen() -> None:
     post(sale(seller, 1))
 
 
+def test_a_true_fact_is_posted_to_a_frozen_account_as_well() -> None:
+    seller = funded(10)
+    freeze(seller)
+    post(replace(sale(seller, 1), forced=True))
+    assert balance(seller) == eur(11)
+
+
 def test_a_leg_in_another_currency_than_its_account_is_refused() -> None:
     seller = wallet(currency="USD")
     assert isinstance(refusal_of(sale(seller, 1)), CurrencyMismatch)

@@ -110,7 +110,8 @@ BEGIN
         IF troubled THEN
             FOR j IN leg_from .. leg_to LOOP
                 account := leg_accounts[j];
-                IF problems[account] IS NOT NULL THEN
+                -- A forced entry tells a true fact, and freezing an account does not unmake what happened.
+                IF problems[account] IS NOT NULL AND NOT (forced[i] AND problems[account] = 'account_frozen') THEN
                     refusal := problems[account];
                     reason := account_codes[account];
                     EXIT;
