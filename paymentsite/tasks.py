@@ -22,7 +22,7 @@ def check_invariants() -> None:
 
 @shared_task(name="paymentsite.tasks.roll_up_ledger", ignore_result=True)
 def roll_up_ledger() -> None:
-    """Fold the tails of deferred accounts into their balances, so that reading one stays cheap. Safe beside everything."""
+    """Fold the tails of deferred accounts into their balances, so that reading one stays cheap."""
     for _ in range(MOST_ROLL_UPS):
         if not roll_up():
             return
