@@ -132,6 +132,9 @@ LIVE_ATTEMPTS: tuple[str, ...] = (
     AttemptStatus.UNKNOWN,
 )
 
+REPLACED = "replaced"
+"""Why an attempt is called off whose buyer pays in another way; after any other cancellation, its orders have failed."""
+
 TRY_EDGES: Edges = {
     TryStatus.CREATED: (TryStatus.SENT, TryStatus.ANSWERED),
     TryStatus.SENT: (TryStatus.ANSWERED, TryStatus.UNKNOWN),

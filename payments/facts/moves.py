@@ -20,7 +20,7 @@ from payments.models import (
 from payments.psp import capabilities
 from payments.psp.base import Outcome, Report
 from payments.risk.subjects import card_digest
-from payments.states import AttemptStatus, OrderStatus, PendingReason, steps
+from payments.states import REPLACED, AttemptStatus, OrderStatus, PendingReason, steps
 
 PENDING_REASONS = {
     Outcome.REQUIRES_CONFIRMATION: PendingReason.SUBMITTED,
@@ -150,8 +150,9 @@ def move(locked: LockedAttempt, report: Report, judgement: Judgement, *, fact: F
         attempt.save(update_fields=ATTEMPT_FIELDS)
     if attempt.is_final:
         failure_code = _failure_code(locked, report)
+        gives_back = locked.event.takes_another_method and _called_off(locked) in ("", REPLACED)
         for order in locked.open_orders:
-            if locked.event.takes_another_method:
+            if gives_back:
                 moves.give_back_to_buyer(order, failure_code)
             else:
                 moves.fail(order, failure_code)
@@ -197,7 +198,12 @@ def _failure_code(locked: LockedAttempt, report: Report) -> str:
         return f"declined:{report.decline_code or 'unspecified'}"
     if report.outcome == Outcome.REFUSED:
         return f"refused:{report.decline_code or 'unspecified'}"
-    cancellation = next((item for item in locked.tries if item.operation == Operation.CANCEL), None)
-    if cancellation is not None and cancellation.reason:
-        return cancellation.reason
+    reason = _called_off(locked)
+    if reason:
+        return "expired" if reason == REPLACED and locked.event.closed_at else reason
     return "canceled" if report.outcome == Outcome.SUCCEEDED else report.outcome.value
+
+
+def _called_off(locked: LockedAttempt) -> str:
+    """Why we wanted the attempt canceled; empty when nobody did."""
+    return next((item.reason for item in locked.tries if item.operation == Operation.CANCEL), "")

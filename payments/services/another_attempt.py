@@ -9,8 +9,9 @@ from payments.models import AttemptLine, PaymentAttempt, PaymentEvent, PaymentOr
 from payments.representation import checkout_representation
 from payments.services.admission import admit, refuse_while_checked
 from payments.services.attempts import plan_attempts
-from payments.services.cancellations import REPLACED, call_off
+from payments.services.cancellations import call_off
 from payments.services.idempotency import Answer, digest_of, store_answer, stored_answer
+from payments.states import REPLACED
 
 
 def request_attempt(*, shop: Shop, checkout_id: str, method: str, token: str, idempotency_key: str) -> Answer:

@@ -13,11 +13,10 @@ from payments.facts import LockedAttempt, Moves, lock_attempt
 from payments.models import AttemptLine, Operation, OperationTry, PaymentEvent, PaymentOrder, Shop
 from payments.services.admission import end_check_of_final
 from payments.services.captures import find_orders
-from payments.states import AttemptStatus, TryStatus
+from payments.states import REPLACED, AttemptStatus, TryStatus
 
 CANCELED = "canceled"
 EXPIRED = "expired"
-REPLACED = "replaced"
 
 
 @transaction.atomic
@@ -111,6 +110,8 @@ def call_off(locked: LockedAttempt, *, order_ids: set[UUID], reason: str, actor:
     others_stand = any(order.id not in order_ids for order in open_orders)
     pending = locked.open_try
     if pending is not None and pending.operation == Operation.CANCEL:
+        if pending.reason == REPLACED != reason:
+            raise CallInProgress  # It would give the orders back to their buyer, not end them.
         return
     if locked.attempt.status == AttemptStatus.AUTHORIZED and pending is None and others_stand:
         moves = Moves(locked.event, actor=actor, at=at)
