@@ -3,20 +3,18 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from typing import TypeVar
+from typing import Any
 
 from django.db import connection
 
 from paymentsite.invariants import all_violations
 
-Result = TypeVar("Result")
 
-
-def at_once(jobs: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
+def at_once(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     """What each job returned or raised; all of them start together."""
     barrier = Barrier(len(jobs))
 
-    def run(job: Callable[[], Result]) -> Result | Exception:
+    def run(job: Callable[[], Any]) -> Any:
         try:
             barrier.wait(timeout=30)
             return job()

@@ -92,7 +92,7 @@ def test_of_different_checkouts_under_one_key_one_wins(shop: Shop) -> None:
 def test_checkouts_that_name_the_same_orders_crosswise_do_not_deadlock(shop: Shop) -> None:
     seller = SellerFactory.create()
     orders = [order_for(eur("1.00"), seller) for _ in range(6)]
-    jobs = []
+    jobs: list[Job] = []
     for _ in range(10):
         random.shuffle(orders)
         jobs.append(partial(create_checkout, shop=shop, new=NewCheckoutFactory.create(orders=list(orders))))
@@ -142,8 +142,9 @@ def test_workers_never_claim_the_same_call_twice() -> None:
 def test_a_call_that_is_begun_while_its_webhook_comes_is_paid_once() -> None:
     for _ in range(10):
         attempt = start()
-        begun: Job = partial(calls.begin, claim_of(attempt))
-        at_once([begun, partial(tell, attempt), partial(tell, attempt)])
+        begun = partial(calls.begin, claim_of(attempt))
+        jobs: list[Job] = [begun, partial(tell, attempt), partial(tell, attempt)]
+        at_once(jobs)
         tell(attempt, source=FactSource.ANSWER)
         assert orders_of(attempt)[0].status == OrderStatus.SUCCESS
     assert books()["psp_receivable:sandbox:EUR"] == "100.00"
@@ -156,8 +157,9 @@ def test_a_question_about_a_lost_answer_races_the_webhook() -> None:
         OperationTry.objects.filter(attempt=attempt).update(next_try_at=attempt.created_at)
         call = begin(attempt)
         assert call.is_query
-        asked: Job = partial(calls.after_query, call.claim, found=False)
-        at_once([asked, partial(tell, attempt)])
+        asked = partial(calls.after_query, call.claim, found=False)
+        jobs: list[Job] = [asked, partial(tell, attempt)]
+        at_once(jobs)
         assert orders_of(attempt)[0].status == OrderStatus.SUCCESS
         assert not PaymentAttempt.objects.exclude(status=AttemptStatus.SUCCEEDED).exists()
     held = books()
