@@ -43,7 +43,7 @@ class RiskListEntry(models.Model):
         verbose_name_plural = "risk list entries"
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "subject", "digest"], name="each_risk_entry_once_per_list"
+                fields=["digest", "kind", "subject"], name="each_risk_entry_once_per_list"
             ),
             models.CheckConstraint(
                 name="sanctions_are_names",
@@ -52,6 +52,7 @@ class RiskListEntry(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["kind", "subject"], name="risk_entry_kind"),
             GinIndex(fields=["tokens"], condition=Q(kind="sanctions"), name="risk_sanctioned_tokens"),
         ]
 
