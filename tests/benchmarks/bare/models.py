@@ -9,6 +9,8 @@ class BareCheckout(models.Model):
     checkout_id = models.CharField(max_length=64, unique=True)
     buyer = models.JSONField()
 
+    objects: models.Manager["BareCheckout"] = models.Manager()
+
     class Meta:
         app_label = "bare"
 
@@ -21,6 +23,8 @@ class BareOrder(models.Model):
     seller = models.CharField(max_length=64)
     amount = models.DecimalField(max_digits=19, decimal_places=4)
     currency = models.CharField(max_length=3)
+
+    objects: models.Manager["BareOrder"] = models.Manager()
 
     class Meta:
         app_label = "bare"
