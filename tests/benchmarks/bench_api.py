@@ -32,9 +32,9 @@ def main() -> int:
         subprocess.run([sys.executable, "manage.py", *command], env=environment, check=True)
     with open(os.path.join(os.environ["RUN_DIR"], "sample.json")) as file:
         key = json.load(file)["api_key"]
-    command = "gunicorn paymentsite.wsgi --worker-class gthread --workers 2 --threads 4 --log-level error"
+    gunicorn = "gunicorn paymentsite.wsgi --worker-class gthread --workers 2 --threads 4 --log-level error"
     server = subprocess.Popen(
-        [*command.split(), "--no-control-socket", "--bind", f"127.0.0.1:{port}"],
+        [*gunicorn.split(), "--no-control-socket", "--bind", f"127.0.0.1:{port}"],
         env=environment,
         start_new_session=True,
     )
