@@ -215,12 +215,10 @@ def _ask_about_risk(claim: risk_checks.RiskClaim) -> None:
 def deliver_webhooks() -> None:
     """Send the due webhooks to the shops, one at a time: a slow shop keeps one thread busy, not a batch of rows."""
     for _ in range(MOST_BATCHES):
-        claim = delivering.claim_delivery()
-        if claim is None:
+        parcel = delivering.claim_delivery()
+        if parcel is None:
             return
-        parcel = delivering.pack(claim)
-        if parcel is not None:
-            delivering.record_call(claim, _send(parcel))
+        delivering.record_call(parcel, _send(parcel))
 
 
 def _send(parcel: delivering.Parcel) -> delivering.Call:

@@ -3,27 +3,35 @@
 `payments.services.delivering` is the worker's side.
 """
 
-import json
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from ledger import clock
 from payments.bell import DELIVERIES, ring_on_commit
 from payments.errors import DeliveryInProgress, DeliveryNotFound, EndpointDisabled
-from payments.models import DeliveryStatus, PaymentEvent, Shop, WebhookDelivery, WebhookEndpoint
+from payments.models import DeliveryStatus, OutboxEvent, PaymentEvent, Shop, WebhookDelivery, WebhookEndpoint
 from payments.representation import time_text
+
+
+def body_text(*, event_type: str, at: datetime, payload: str) -> str:
+    """The body of a message, the same at every try: of columns that never change, `payload` as PostgreSQL writes it."""
+    return f'{{"type":"{event_type}","timestamp":"{time_text(at)}","data":{payload}}}'
 
 
 def body_of(delivery: WebhookDelivery) -> str:
     """The body as it is sent. `delivery.outbox_event` must be loaded."""
     news = delivery.outbox_event
-    return json.dumps(
-        {"type": news.event_type, "timestamp": time_text(news.created_at), "data": news.payload},
-        ensure_ascii=False,
-        separators=(",", ":"),
+    payload = (
+        OutboxEvent.objects.annotate(text=Cast("payload", TextField()))
+        .values_list("text", flat=True)
+        .get(id=news.id)
     )
+    return body_text(event_type=news.event_type, at=news.created_at, payload=payload)
 
 
 def list_deliveries(

@@ -225,11 +225,11 @@ def call(code: int | None, **changes: object) -> delivering.Call:
     )
 
 
-def claimed() -> delivering.Claim:
-    """The claim on the next delivery."""
-    claim = delivering.claim_delivery()
-    assert claim is not None
-    return claim
+def claimed() -> delivering.Parcel:
+    """The next delivery, claimed."""
+    parcel = delivering.claim_delivery()
+    assert parcel is not None
+    return parcel
 
 
 def test_every_call_is_kept_with_what_came_of_it(
@@ -331,14 +331,11 @@ def test_a_worker_that_dies_costs_one_lease(
     assert {delivery.status for delivery in rows(attempt)} == {"delivered"}
 
 
-def test_a_stale_claim_sends_nothing_and_its_failure_changes_nothing(
-    shop: Shop, endpoint: WebhookEndpoint
-) -> None:
+def test_the_failure_of_a_stale_claim_changes_nothing(shop: Shop, endpoint: WebhookEndpoint) -> None:
     attempt = start(shop)
     stale = claimed()
     make_due()
     fresh = claimed()
-    assert delivering.pack(stale) is None
     delivering.record_call(stale, call(500))
     (delivery,) = rows(attempt)
     assert delivery.claim_token == fresh.token
