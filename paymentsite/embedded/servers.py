@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from paymentsite.embedded import environment, valkey
 from paymentsite.embedded.errors import EmbeddedError
@@ -64,7 +65,14 @@ def reset() -> None:
     """Stop the servers of this folder and throw their data and keys away.
 
     Servers that the environment names are not touched.
+
+    Raises:
+        EmbeddedError: tests, the demo or the system are running here.
     """
+    for lock in (*MAIN.folder.glob("*/users"), *MAIN.folder.glob("*/running"), *MAIN.folder.glob("running")):
+        if _is_held(lock):
+            what = "`make test`" if lock.name == "users" else "`make run` or `make demo`"
+            raise EmbeddedError(f"{what} is running in this folder; wait for it or stop it first.")
     rooms = [Room(folder=lock.parent, durable=False) for lock in MAIN.folder.glob("*/lock")]
     for room in (*rooms, MAIN):
         if room.folder.exists():
@@ -74,6 +82,15 @@ def reset() -> None:
     if MAIN.folder.exists():
         shutil.rmtree(MAIN.folder)
         say(f"Removed: {shown(MAIN.folder)}")
+
+
+def _is_held(lock: Path) -> bool:
+    with open(lock) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager
