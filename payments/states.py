@@ -118,6 +118,7 @@ ATTEMPT_VIA: Mapping[tuple[str, str], str] = {
     (AttemptStatus.SENT, AttemptStatus.CANCELED): AttemptStatus.PENDING,
     (AttemptStatus.SENT, AttemptStatus.EXPIRED): AttemptStatus.PENDING,
     (AttemptStatus.AUTHORIZED, AttemptStatus.SUCCEEDED): AttemptStatus.CAPTURING,
+    (AttemptStatus.AUTHORIZED, AttemptStatus.UNKNOWN): AttemptStatus.CAPTURING,
     (AttemptStatus.CAPTURING, AttemptStatus.CANCELED): AttemptStatus.AUTHORIZED,
     (AttemptStatus.CAPTURING, AttemptStatus.EXPIRED): AttemptStatus.AUTHORIZED,
 }

@@ -12,7 +12,7 @@ from payments.facts.judgement import TARGETS, Judgement, judge
 from payments.facts.locks import LockedAttempt, lock_attempt
 from payments.facts.moves import move
 from payments.facts.refunds import apply_refund_fact
-from payments.facts.storing import new_fact, raise_discrepancy, store_unknown
+from payments.facts.storing import new_fact, raise_discrepancy, storable, store_unknown
 from payments.models import (
     Fact,
     Operation,
@@ -34,6 +34,7 @@ def apply_fact(*, psp_account: str, source: str, report: Report, about: UUID | N
     The same report again returns the first fact and changes nothing. A report that contradicts what we hold is kept,
     raises a discrepancy and moves nothing.
     """
+    report = storable(report)
     if report.subject is Subject.REFUND:
         return apply_refund_fact(psp_account=psp_account, source=source, report=report, about=about)
     attempt_id = about or _find(psp_account, report)
@@ -101,7 +102,7 @@ def _ask_again_later(
     operation_try: OperationTry, attempt: PaymentAttempt, *, newest: bool, now: datetime
 ) -> None:
     """While the attempt is open, its newest call is the one through which we keep asking; in the end, a dead letter."""
-    operation_try.next_try_at = None
+    operation_try.next_try_at = operation_try.dead_at = operation_try.dead_closed_at = None
     if attempt.is_final or not newest:
         return
     wait = retries.next_wait(Work.QUERY_PENDING, done=operation_try.queries, psp_account=attempt.psp_account)

@@ -7,9 +7,9 @@ from uuid import UUID
 from moneyed import Money
 
 from payments.facts.locks import LockedAttempt
-from payments.models import DiscrepancyKind, Operation, PaymentAttempt, Verdict
+from payments.models import DiscrepancyKind, Operation, OperationTry, PaymentAttempt, Verdict
 from payments.psp.base import Outcome, Report
-from payments.states import AttemptStatus, steps
+from payments.states import AttemptStatus, TryStatus, steps
 
 TARGETS: Mapping[Outcome, AttemptStatus] = {
     Outcome.REQUIRES_CONFIRMATION: AttemptStatus.PENDING,
@@ -69,6 +69,8 @@ def judge(locked: LockedAttempt, report: Report) -> Judgement:
     target = TARGETS.get(report.outcome)
     if target is None:
         return Judgement(Verdict.APPLIED)
+    if report.outcome == Outcome.REQUIRES_CONFIRMATION and _confirmed(attempt):
+        return Judgement(Verdict.ALREADY_SO, "overtaken: it has been confirmed since")
     captured = _captured(attempt, report)
     if captured is None or (target == AttemptStatus.SUCCEEDED and not captured):
         return _contradicts("success without an amount", DiscrepancyKind.AMOUNT)
@@ -118,12 +120,27 @@ def _wrong_object(attempt: PaymentAttempt, report: Report) -> Judgement | None:
             f"the PSP names {report.psp_reference}, we know {attempt.psp_reference}",
             DiscrepancyKind.REFERENCE,
         )
+    if report.psp_reference and not attempt.psp_reference and _taken(attempt, report.psp_reference):
+        return _contradicts(
+            f"the PSP names {report.psp_reference}, which is another attempt's", DiscrepancyKind.REFERENCE
+        )
     for amount in (report.amount, report.captured):
         if amount is not None and amount.currency != attempt.amount.currency:
             return _contradicts(f"{amount} instead of {attempt.amount}", DiscrepancyKind.CURRENCY)
     if report.amount is not None and report.amount != attempt.amount:
         return _contradicts(f"{report.amount} instead of {attempt.amount}", DiscrepancyKind.AMOUNT)
     return None
+
+
+def _taken(attempt: PaymentAttempt, psp_reference: str) -> bool:
+    same = PaymentAttempt.objects.filter(psp_account=attempt.psp_account, psp_reference=psp_reference)
+    return same.exclude(id=attempt.id).exists()
+
+
+def _confirmed(attempt: PaymentAttempt) -> bool:
+    """Whether the PSP has answered our confirmation: then it needs none any more, whatever older news say."""
+    confirmations = OperationTry.objects.filter(attempt=attempt, operation=Operation.CONFIRM)
+    return confirmations.filter(status=TryStatus.ANSWERED).exists()
 
 
 def _captured(attempt: PaymentAttempt, report: Report) -> Money | None:

@@ -173,6 +173,8 @@ def _book(moves: Moves, locked: LockedAttempt, judgement: Judgement, fact: Fact)
     for order, amount in taken.items():
         locked.attempt.captured = locked.attempt.captured + amount
         if order in applied:
+            if order.status == OrderStatus.NOT_STARTED:  # The PSP knows more than a restored database.
+                moves.execute(order, PendingReason.SUBMITTED)
             before = order.status
             order.succeed(captured=amount, capture_entry_id=entries[order.id], at=moves.at)
             moves.order(order, before)

@@ -144,6 +144,8 @@ def _judge(refund: Refund, report: Report) -> Judgement:
         return Judgement(
             Verdict.LATE, "failed after it had succeeded: the buyer is still owed", DiscrepancyKind.STATUS
         )
+    if target == RefundStatus.FAILED and refund.status in (RefundStatus.REQUESTED, RefundStatus.EXECUTING):
+        return Judgement(Verdict.APPLIED, "failed: the buyer is still owed", DiscrepancyKind.STATUS)
     if refund.status == RefundStatus.REQUESTED or target in REFUND_EDGES[refund.status]:
         return Judgement(Verdict.APPLIED)
     return Judgement(Verdict.CONTRADICTS, f"{report.outcome} after {refund.status}", DiscrepancyKind.STATUS)
@@ -188,6 +190,7 @@ def _settle(refund: Refund, tries: list[OperationTry], *, now: datetime) -> None
         )
         operation_try.next_try_at = now + wait if wait is not None else None
         operation_try.dead_at = now if under_way and wait is None else None
+        operation_try.dead_closed_at = None
         operation_try.claim_token = None
         operation_try.error_class = ""
         operation_try.save(update_fields=OperationTry.PROGRESS)

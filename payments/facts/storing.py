@@ -1,11 +1,42 @@
 """Facts and discrepancies as rows."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from ledger import clock
 from payments.facts.judgement import Judgement
 from payments.models import Discrepancy, DiscrepancyKind, Fact, PaymentAttempt, Refund, Verdict
 from payments.psp.base import Outcome, Report, Subject
+
+CODE_LENGTH = 60
+"""Of a decline code: a failure code of ours, which has a word before it, must hold it."""
+
+
+def storable(report: Report) -> Report:
+    """The report in words that the database can hold: a true fact is never refused for how a PSP spells it."""
+    return replace(
+        report,
+        dedup_key=_text(report.dedup_key)[:255],
+        reference=_text(report.reference),
+        psp_reference=_text(report.psp_reference)[:255],
+        decline_code=_text(report.decline_code)[:CODE_LENGTH],
+        raw=_texts(dict(report.raw)),
+    )
+
+
+def _text(text: str) -> str:
+    """Without what PostgreSQL refuses: NUL, and halves of surrogate pairs."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _texts(content: Any) -> Any:
+    if isinstance(content, str):
+        return _text(content)
+    if isinstance(content, Mapping):
+        return {_text(str(name)): _texts(item) for name, item in content.items()}
+    return [_texts(item) for item in content] if isinstance(content, list | tuple) else content
 
 
 def new_fact(

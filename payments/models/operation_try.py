@@ -32,9 +32,9 @@ class OperationTryQuerySet(models.QuerySet["OperationTry"]):
     """Questions about tries."""
 
     def open_or_due(self, attempt_id: UUID) -> "OperationTryQuerySet":
-        """A payment's tries that have no answer or will be looked at again, oldest first; not its refunds'."""
+        """A payment's tries that have no answer, will be looked at again, or died; oldest first; not its refunds'."""
         return self.filter(
-            Q(next_try_at__isnull=False) | ~Q(status=TryStatus.ANSWERED),
+            Q(next_try_at__isnull=False) | Q(dead_at__isnull=False) | ~Q(status=TryStatus.ANSWERED),
             attempt_id=attempt_id,
             refund__isnull=True,
         ).order_by("id")
@@ -83,6 +83,7 @@ class OperationTry(FSMModelMixin, DueWork):
         "next_try_at",
         "claim_token",
         "dead_at",
+        "dead_closed_at",
     )
     """What changes in the life of a call."""
 

@@ -92,5 +92,5 @@ class RetryStrategy(models.Model):
             case StrategyKind.INCREMENTAL:
                 seconds = first + growth * done
             case _:
-                seconds = first * growth ** min(done, 64)
+                seconds = first * growth ** min(done, 50)  # Below 1e307, which a float holds.
         return timedelta(seconds=min(seconds, float(self.longest_seconds)))

@@ -17,7 +17,7 @@ from payments.psp.base import ChargeRequest, FollowUpRequest, QueryRequest
 from payments.services import refund_calls
 from payments.services.calling import ACTOR, NOT_REACHED, Call, Claim, ask, pace, start, wait
 from payments.services.standing_down import stand_down
-from payments.states import AttemptStatus, PendingReason, TryStatus
+from payments.states import AttemptStatus, PendingReason, TryStatus, steps
 
 __all__ = [
     "ACTOR",
@@ -258,8 +258,8 @@ def _doubt(locked: LockedAttempt, operation_try: OperationTry, *, error_class: s
         return
     bookkeeping.record_doubt(operation_try=operation_try, attempt=locked.attempt, occurred_at=now)
     moves = Moves(locked.event, actor=ACTOR, at=now)
-    if locked.attempt.status != AttemptStatus.UNKNOWN:
-        moves.attempt(locked.attempt, AttemptStatus.UNKNOWN)
+    for status in steps(locked.attempt.status, AttemptStatus.UNKNOWN) or []:
+        moves.attempt(locked.attempt, AttemptStatus(status))
     for order in locked.open_orders:
         moves.pending(order, PendingReason.UNKNOWN)
     moves.store()

@@ -134,7 +134,7 @@ def _forget(locked: LockedAttempt, *, reason: str, actor: str, at: datetime) -> 
     for operation_try in locked.tries:
         if operation_try.status == TryStatus.CREATED:
             operation_try.answer()
-        operation_try.next_try_at = None
+        operation_try.next_try_at = operation_try.dead_at = None
         operation_try.claim_token = None
         operation_try.save(update_fields=OperationTry.PROGRESS)
     moves = Moves(locked.event, actor=actor, at=at)

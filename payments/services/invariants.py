@@ -104,7 +104,8 @@ QUESTIONS = (
         WHERE o.status IN ('NOT_STARTED', 'EXECUTING') AND o.created_at < %(longest_open)s AND NOT EXISTS (
             SELECT FROM payments_attemptline l
             LEFT JOIN payments_discrepancy d ON d.attempt_id = l.attempt_id AND d.status = 'OPEN'
-            LEFT JOIN payments_operationtry t ON t.attempt_id = l.attempt_id AND t.dead_at IS NOT NULL
+            LEFT JOIN payments_operationtry t ON t.attempt_id = l.attempt_id
+                AND t.dead_at IS NOT NULL AND t.dead_closed_at IS NULL
             WHERE l.order_id = o.id AND (d.id IS NOT NULL OR t.id IS NOT NULL)
         ) AND NOT EXISTS (
             SELECT FROM payments_riskcheck c WHERE c.event_id = o.event_id AND c.waits_for = 'staff'
