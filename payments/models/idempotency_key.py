@@ -18,9 +18,10 @@ class IdempotencyKey(models.Model):
     shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="+")
     key = models.CharField(max_length=255)
     request_digest = models.BinaryField(max_length=32)
-    """SHA-256 over method, path and body: the same key with another request is refused."""
+    """SHA-256 of what was asked for: the same key with another request is refused."""
     status_code = models.PositiveSmallIntegerField()
     answer = models.JSONField()
+    """A checkout as it was shown, without its buyer."""
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

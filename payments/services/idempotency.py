@@ -8,7 +8,9 @@ from typing import Any
 
 from ledger import clock
 from payments.errors import IdempotencyKeyReused
-from payments.models import IdempotencyKey, Shop
+from payments.models import IdempotencyKey, PaymentEvent, Shop
+
+BUYER = "buyer_info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,21 @@ def stored_answer(*, shop: Shop, key: str, digest: bytes) -> Answer | None:
         return None
     if bytes(stored.request_digest) != digest:
         raise IdempotencyKeyReused
-    return Answer(stored.status_code, stored.answer, replayed=True)
+    event = PaymentEvent.objects.get(shop=shop, checkout_id=stored.answer["checkout_id"])
+    return Answer(stored.status_code, {**stored.answer, BUYER: event.buyer_info}, replayed=True)
 
 
 def store_answer(*, shop: Shop, key: str, digest: bytes, answer: Answer) -> None:
-    """Keep an answer. A concurrent request with the same key waits here, on the unique index, for the first."""
+    """Keep an answer, a checkout as the shop was shown it. A concurrent request with the same key waits here, on the
+    unique index, for the first.
+
+    The buyer stays where they are encrypted and can be forgotten, and are put back into the answer when it is replayed.
+    """
     IdempotencyKey(
         shop=shop,
         key=key,
         request_digest=digest,
         status_code=answer.status_code,
-        answer=answer.body,
+        answer={name: value for name, value in answer.body.items() if name != BUYER},
         created_at=clock.now(),
     ).save(force_insert=True)
