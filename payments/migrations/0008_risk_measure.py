@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import django.contrib.postgres.indexes
 from django.db import migrations, models
 
 SQL = Path(__file__).parent / "sql" / "0008_risk_measure.sql"
@@ -17,6 +18,14 @@ class Migration(migrations.Migration):
         migrations.RemoveConstraint(
             model_name='risklistentry',
             name='each_risk_entry_once_per_list',
+        ),
+        migrations.RemoveIndex(
+            model_name='risklistentry',
+            name='risk_sanctioned_tokens',
+        ),
+        migrations.AddIndex(
+            model_name='risklistentry',
+            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('kind', 'sanctions')), fastupdate=False, fields=['tokens'], name='risk_sanctioned_tokens'),
         ),
         migrations.AddIndex(
             model_name='risklistentry',

@@ -53,7 +53,13 @@ class RiskListEntry(models.Model):
         ]
         indexes = [
             models.Index(fields=["kind", "subject"], name="risk_entry_kind"),
-            GinIndex(fields=["tokens"], condition=Q(kind="sanctions"), name="risk_sanctioned_tokens"),
+            # A list is loaded now and then and read by every payment: no list of pending entries to be searched as well.
+            GinIndex(
+                fields=["tokens"],
+                condition=Q(kind="sanctions"),
+                fastupdate=False,
+                name="risk_sanctioned_tokens",
+            ),
         ]
 
     def __str__(self) -> str:
