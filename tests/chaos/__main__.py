@@ -16,6 +16,8 @@ ROOM = Room(folder=PROJECT / ".run" / "chaos", durable=False)
 
 NICE = 5
 
+WAYS = (crash.DIE, crash.CUT, crash.SLEEP)
+
 
 def main(arguments: Sequence[str]) -> int:
     """0: everything recovered. 1: something did not."""
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(options: argparse.Namespace, values: dict[str, str], folder: Path) -> int:
-    partly = bool(options.flow or options.kills or options.seconds)
+    partly = bool(options.flow or options.at or options.seconds)
     name = "crash-part.jsonl" if partly else "crash.jsonl"
     matrix = crash.Matrix(folder / name, say=lambda text: print(text, flush=True))
     matrix.load(fresh=options.fresh or partly)
@@ -42,14 +44,15 @@ def _run(options: argparse.Namespace, values: dict[str, str], folder: Path) -> i
     with lanes(options.lanes, folder / "lanes", values) as ready:
         known = ready[0].flows
         flows = [flow for flow in known if not options.flow or flow in options.flow]
-        if options.kills:
-            crash.play(matrix, ready, [(flow, tuple(options.kills)) for flow in flows])
+        if options.at:
+            crash.play(matrix, ready, [(flow, options.how[0], tuple(options.at)) for flow in flows])
             print("\n".join(f"{found['outcome']}: {found}" for found in matrix.results.values()))
         else:
             crash.run(
                 matrix,
                 ready,
                 flows,
+                ways=options.how,
                 points=options.point,
                 pairs_per_flow=None if options.pairs == "all" else int(options.pairs),
                 seed=seed,
@@ -69,7 +72,7 @@ def _verdict(matrix: crash.Matrix, folder: Path) -> int:
     kept.mkdir(exist_ok=True)
     for number, found in enumerate(matrix.failed, start=1):
         (kept / f"{number:03}.txt").write_text(
-            f"{crash.command(found)}\nkilled at {found.get('killed')}\n\n{found['detail']}\n"
+            f"{crash.command(found)}\nstruck at {found.get('fell')}\n\n{found['detail']}\n"
         )
     print(f"{len(matrix.failed)} of {len(matrix.results)} cases FAILED; see {kept}.")
     return 1
@@ -79,8 +82,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--flow", action="append", default=[], help="only this flow; may be repeated")
     parser.add_argument("--point", action="append", type=int, default=[], help="only this place of each flow")
+    parser.add_argument("--how", type=_ways, default=list(WAYS), help="die, cut, sleep; several with commas")
     parser.add_argument(
-        "--kills", type=_kills, default=[], help="one case: die at these places, as 12 or 12,40"
+        "--at", type=_places, default=[], help="one case: struck at these places: 12 or 12,40"
     )
     parser.add_argument("--pairs", default="100", help="pairs drawn per flow, or all")
     parser.add_argument("--seed", default="", help="of the draw; without it, the code is the seed")
@@ -91,8 +95,15 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _kills(text: str) -> list[int]:
+def _places(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
+
+
+def _ways(text: str) -> list[str]:
+    ways = text.split(",")
+    if not set(ways) <= set(WAYS):
+        raise ValueError(text)
+    return ways
 
 
 if __name__ == "__main__":

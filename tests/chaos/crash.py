@@ -1,8 +1,9 @@
-"""The crash matrix: each flow is killed at each of its places, and again at places of its recovery.
+"""The crash matrix: each flow is struck at each of its places, and again at places of its recovery.
 
-First every flow is played unharmed, which tells its places. Then it is killed at each of them; each recovery tells its
-own places, and pairs of both are drawn by a seed. Results are kept as they come, so that a long run can go on where it
-was interrupted, as long as the code is the same.
+First every flow is played unharmed, which tells its places. Then it dies at each of them; each recovery tells its own
+places, and pairs of both are drawn by a seed. Then, at each place of the flow, its connection to the database is cut, and
+it sleeps while others do its work. Results are kept as they come, so that a long run can go on where it was interrupted,
+as long as the code is the same.
 """
 
 import hashlib
@@ -22,11 +23,12 @@ CODE = ("ledger", "wallet", "payments", "reconciliation", "paymentsite", "sandbo
 TELLING = ("commit", "committed", "psp:", "broker:")
 """Names of places where most has been found; a short run goes there first."""
 
-FOR_SINGLES = 0.75
-"""The share of a short run for cases that are killed once; the rest is for pairs."""
+UNHARMED, DIE, TWICE, CUT, SLEEP = "unharmed", "die", "twice", "cut", "sleep"
+SHARES = {DIE: 0.5, TWICE: 0.2, CUT: 0.15, SLEEP: 0.15}
+"""Of the time of a short run."""
 
-Case = tuple[str, tuple[int, ...]]
-"""A flow, and at which place of each life it is killed."""
+Case = tuple[str, str, tuple[int, ...]]
+"""A flow, what happens to it, and at which place of each life."""
 
 
 @dataclass(slots=True)
@@ -57,17 +59,21 @@ class Matrix:
             file.write(json.dumps(result) + "\n")
 
     def _take(self, result: dict[str, Any]) -> None:
-        case = (result["flow"], tuple(result.get("kills", ())))
+        case = (result["flow"], result["how"], tuple(result.get("at", ())))
         self.results[case] = result
         self.seconds[case[0]] = self.seconds.get(case[0], 0.0) + result.get("seconds", 0.0)
 
-    def of(self, flow: str, *, kills: int) -> list[dict[str, Any]]:
-        """The results of a flow that was killed so many times."""
-        return [found for (name, at), found in self.results.items() if name == flow and len(at) == kills]
+    def of(self, flow: str, how: str, *, blows: int = 1) -> list[dict[str, Any]]:
+        """The results of a flow that was struck so, so many times."""
+        return [
+            found
+            for (name, blow, at), found in self.results.items()
+            if (name, blow) == (flow, how) and len(at) == blows
+        ]
 
     def places(self, flow: str) -> list[str]:
         """Every place of a flow."""
-        names: list[str] = self.results[flow, ()].get("points", [])
+        names: list[str] = self.results[flow, UNHARMED, ()].get("points", [])
         return names
 
     def pairs(self, flow: str) -> list[tuple[int, int]]:
@@ -75,7 +81,7 @@ class Matrix:
         return [
             (first, second)
             for first in range(1, len(self.places(flow)) + 1)
-            for second in range(1, self.results.get((flow, (first,)), {}).get("recovery_points", 0) + 1)
+            for second in range(1, self.results.get((flow, DIE, (first,)), {}).get("recovery_points", 0) + 1)
         ]
 
     @property
@@ -99,46 +105,64 @@ def run(
     lanes: Sequence[Lane],
     flows: Sequence[str],
     *,
-    points: Sequence[int],
+    ways: Sequence[str] = (DIE, CUT, SLEEP),
+    points: Sequence[int] = (),
     pairs_per_flow: int | None,
     seed: str,
-    seconds: float | None,
+    seconds: float | None = None,
 ) -> None:
-    """Play what is not known yet. `points` empty: all of them. `pairs_per_flow` None: all. `seconds`: kill no longer."""
-    play(matrix, lanes, [(flow, ()) for flow in flows])
+    """Play what is not known yet. `points` empty: all. `pairs_per_flow` None: all. `seconds`: strike no longer.
+
+    When time is short: by turns of the flows, the telling places first, the others by chance.
+    """
+    play(matrix, lanes, [(flow, UNHARMED, ()) for flow in flows])
     if matrix.failed:
         return
-    singles = _singles(matrix, flows, points, seed, ordered=seconds is None)
-    play(matrix, lanes, singles, seconds=None if seconds is None else seconds * FOR_SINGLES)
-    pairs = _drawn_pairs(matrix, flows, points, pairs_per_flow, seed)
-    play(matrix, lanes, pairs, seconds=None if seconds is None else seconds * (1 - FOR_SINGLES))
+    draw = _Draw(matrix, flows, points, seed, hurried=seconds is not None)
+    shares = {way: None if seconds is None else seconds * SHARES[way] for way in SHARES}
+    if DIE in ways:
+        play(matrix, lanes, draw.singles(DIE), seconds=shares[DIE])
+        play(matrix, lanes, draw.pairs(pairs_per_flow), seconds=shares[TWICE])
+    for way in (CUT, SLEEP):
+        if way in ways:
+            play(matrix, lanes, draw.singles(way), seconds=shares[way])
 
 
-def _singles(
-    matrix: Matrix, flows: Sequence[str], points: Sequence[int], seed: str, *, ordered: bool
-) -> list[Case]:
-    """One kill each. When time is short: by turns of the flows, the telling places first, the others by chance."""
-    by_flow = []
-    for flow in flows:
-        names = matrix.places(flow)
-        chosen = [point for point in range(1, len(names) + 1) if not points or point in points]
-        if not ordered:
-            random.Random(f"{seed}:{flow}").shuffle(chosen)
-            chosen.sort(key=lambda point: 0 if names[point - 1].startswith(TELLING) else 1)
-        by_flow.append([(flow, (point,)) for point in chosen])
-    return [case for cases in by_flow for case in cases] if ordered else list(_by_turns(by_flow))
+@dataclass(slots=True)
+class _Draw:
+    """Which cases, in which order."""
 
+    matrix: Matrix
+    flows: Sequence[str]
+    points: Sequence[int]
+    seed: str
+    hurried: bool
 
-def _drawn_pairs(
-    matrix: Matrix, flows: Sequence[str], points: Sequence[int], per_flow: int | None, seed: str
-) -> list[Case]:
-    by_flow = []
-    for flow in flows:
-        pairs = [pair for pair in matrix.pairs(flow) if not points or pair[0] in points]
-        if per_flow is not None and len(pairs) > per_flow:
-            pairs = random.Random(f"{seed}:{flow}").sample(pairs, per_flow)
-        by_flow.append([(flow, pair) for pair in pairs])
-    return list(_by_turns(by_flow))
+    def singles(self, way: str) -> list[Case]:
+        """One blow each."""
+        by_flow = []
+        for flow in self.flows:
+            names = self.matrix.places(flow)
+            chosen = [n for n in range(1, len(names) + 1) if not self.points or n in self.points]
+            if self.hurried:
+                self._chance(flow, way).shuffle(chosen)
+                telling = [point for point in chosen if names[point - 1].startswith(TELLING)]
+                chosen = telling + [point for point in chosen if point not in telling]
+            by_flow.append([(flow, way, (point,)) for point in chosen])
+        return list(_by_turns(by_flow)) if self.hurried else [case for cases in by_flow for case in cases]
+
+    def pairs(self, per_flow: int | None) -> list[Case]:
+        """Two deaths each."""
+        by_flow = []
+        for flow in self.flows:
+            pairs = [pair for pair in self.matrix.pairs(flow) if not self.points or pair[0] in self.points]
+            if per_flow is not None and len(pairs) > per_flow:
+                pairs = self._chance(flow, TWICE).sample(pairs, per_flow)
+            by_flow.append([(flow, DIE, pair) for pair in pairs])
+        return list(_by_turns(by_flow))
+
+    def _chance(self, flow: str, way: str) -> random.Random:
+        return random.Random(f"{self.seed}:{flow}:{way}")
 
 
 def _by_turns(lists: Sequence[Sequence[Case]]) -> Iterable[Case]:
@@ -163,8 +187,8 @@ def play(
     def drive(lane: Lane) -> None:
         try:
             while not broken and (deadline is None or time.monotonic() < deadline):
-                flow, kills = waiting.get_nowait()
-                lane.send({"flow": flow, "kills": kills})
+                flow, how, at = waiting.get_nowait()
+                lane.send({"flow": flow, "how": how, "at": at})
                 result = lane.receive()
                 with lock:
                     matrix.keep(result)
@@ -221,8 +245,9 @@ class _Progress:
 
 def command(result: Mapping[str, Any]) -> str:
     """How to see this case again."""
-    kills = ",".join(map(str, result.get("kills", ())))
-    return f"make chaos-crash ARGS=\"--flow '{result['flow']}' --kills '{kills}'\""
+    at = ",".join(map(str, result.get("at", ())))
+    where = f" --how {result['how']} --at {at}" if at else ""
+    return f"make chaos-crash ARGS=\"--flow '{result['flow']}'{where}\""
 
 
 def _first_lines(text: str, most: int = 12) -> str:

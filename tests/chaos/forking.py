@@ -14,20 +14,25 @@ from typing import Any
 
 from tests.chaos.points import Tell
 
+LIFE_SECONDS = 60
+"""What a child may take before it is given up."""
+
+FINISHED, KILLED, ASLEEP = "finished", "killed", "asleep"
+
 
 @dataclass(slots=True)
 class Story:
-    """What a child told before it ended."""
+    """What a child told so far."""
 
     said: dict[str, Any] = field(default_factory=dict)
     """The last of each thing it said; lists grow."""
     how: str = ""
-    """`finished`, `killed` (by itself, at its point), or what went wrong."""
+    """How it is now: `finished`, `killed` by its blow, `asleep`, or what went wrong."""
 
     @property
     def went_wrong(self) -> bool:
-        """Neither finished nor killed where it should be, or caught at I/O that nobody counts."""
-        return self.how not in ("finished", "killed") or bool(self.said.get("uncounted"))
+        """Neither of the ends that it may come to, or caught at I/O that nobody counts."""
+        return self.how not in (FINISHED, KILLED, ASLEEP) or bool(self.said.get("uncounted"))
 
     @property
     def complaint(self) -> str:
@@ -36,18 +41,74 @@ class Story:
         return f"uncounted I/O: {uncounted}" if uncounted else self.how
 
 
-def in_child(run: Callable[[Tell], None], *, seconds: float = 60) -> Story:
-    """Run in a forked child. The parent must have no thread and no connection open."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _live(run, writing)
-    os.close(writing)
-    try:
-        return _listen(child, reading, seconds)
-    finally:
-        os.close(reading)
+class Child:
+    """A forked process. The parent must have no thread and no connection open."""
+
+    def __init__(self, run: Callable[[Tell, int], None]) -> None:
+        """`run` gets a way to tell us things, and a descriptor from which it reads one line when it is woken."""
+        self._reading, writing = os.pipe()
+        waking, self._wake = os.pipe()
+        self._heard = b""
+        self._ended = False
+        self.story = Story()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._reading)
+            os.close(self._wake)
+            _live(run, writing, waking)
+        os.close(writing)
+        os.close(waking)
+
+    def wake(self, **what: Any) -> None:
+        """Let a sleeping child go on."""
+        self.story.said.pop("asleep")
+        os.write(self._wake, json.dumps(what).encode() + b"\n")
+
+    def kill(self) -> None:
+        """Nobody waits for it any more."""
+        if not self._ended:
+            os.kill(self._pid, signal.SIGKILL)
+            self._end("given up")
+
+    def listen(self) -> Story:
+        """Until it ends or falls asleep."""
+        deadline = time.monotonic() + LIFE_SECONDS
+        while not self.story.said.get("asleep"):
+            ready, _, _ = select.select([self._reading], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                os.kill(self._pid, signal.SIGKILL)
+                self._end(f"hung for {LIFE_SECONDS} s")
+                return self.story
+            chunk = os.read(self._reading, 65_536)
+            if not chunk:
+                self._end()
+                return self.story
+            self._take(chunk)
+        self.story.how = ASLEEP
+        return self.story
+
+    def _end(self, how: str = "") -> None:
+        _, status = os.waitpid(self._pid, 0)
+        self._ended = True
+        os.close(self._reading)
+        os.close(self._wake)
+        if how:
+            self.story.how = how
+        elif os.WIFSIGNALED(status) and "fell" in self.story.said:
+            self.story.how = KILLED
+        elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            self.story.how = FINISHED
+        else:
+            self.story.how = self.story.said.get("failed") or f"ended with status {status}"
+
+    def _take(self, chunk: bytes) -> None:
+        *lines, self._heard = (self._heard + chunk).split(b"\n")
+        for line in lines:
+            for name, value in json.loads(line).items():
+                if name in self.story.said and isinstance(value, list):
+                    self.story.said[name] += value
+                else:
+                    self.story.said[name] = value
 
 
 def freeze() -> None:
@@ -56,7 +117,7 @@ def freeze() -> None:
     gc.freeze()
 
 
-def _live(run: Callable[[Tell], None], writing: int) -> None:
+def _live(run: Callable[[Tell, int], None], writing: int, waking: int) -> None:
     """The child's whole life. It leaves without cleaning up: nothing of the parent's is its own."""
     code = 1
     try:
@@ -68,44 +129,9 @@ def _live(run: Callable[[Tell], None], writing: int) -> None:
                 left = left[os.write(writing, left) :]
 
         try:
-            run(tell)
+            run(tell, waking)
             code = 0
         except BaseException:
             tell(failed=traceback.format_exc(limit=-12))
     finally:
         os._exit(code)
-
-
-def _listen(child: int, reading: int, seconds: float) -> Story:
-    story, heard = Story(), b""
-    deadline = time.monotonic() + seconds
-    while True:
-        ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            _take(story, heard)
-            story.how = f"hung for {seconds:.0f} s"
-            return story
-        chunk = os.read(reading, 65_536)
-        if not chunk:
-            break
-        heard += chunk
-    _take(story, heard)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) and "killed" in story.said:
-        story.how = "killed"
-    elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
-        story.how = "finished"
-    else:
-        story.how = story.said.get("failed") or f"ended with status {status}"
-    return story
-
-
-def _take(story: Story, heard: bytes) -> None:
-    for line in heard.splitlines():
-        for name, value in json.loads(line).items():
-            if name in story.said and isinstance(value, list):
-                story.said[name] += value
-            else:
-                story.said[name] = value

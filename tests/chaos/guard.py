@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from tests.chaos.points import Points, Tell
 
@@ -70,7 +71,7 @@ def _watch_sql(points: Points, breach: Callable[[str], None]) -> None:
         for name in names:
             _wrap(kind, name, functools.partial(check, f"{kind.__name__}.{name}"))
 
-    connect = BaseDatabaseWrapper.connect
+    connect, is_usable = BaseDatabaseWrapper.connect, DatabaseWrapper.is_usable
     opened = psycopg.Connection._connect_gen  # What `psycopg.connect` comes to, whoever has imported it.
 
     def connect_counted(self: BaseDatabaseWrapper) -> None:
@@ -82,11 +83,19 @@ def _watch_sql(points: Points, breach: Callable[[str], None]) -> None:
         finally:
             points.statement_is_counted = before
 
+    def is_usable_counted(self: DatabaseWrapper) -> bool:
+        before, points.statement_is_counted = points.statement_is_counted, True
+        try:
+            return bool(is_usable(self))
+        finally:
+            points.statement_is_counted = before
+
     def opened_counted(cls: type[Any], *arguments: Any, **options: Any) -> Any:
         check("psycopg.connect")
         return opened.__func__(cls, *arguments, **options)  # type: ignore[attr-defined]
 
     BaseDatabaseWrapper.connect = connect_counted  # type: ignore[method-assign]
+    DatabaseWrapper.is_usable = is_usable_counted  # type: ignore[assignment, method-assign]
     psycopg.Connection._connect_gen = classmethod(opened_counted)  # type: ignore[assignment, method-assign]
 
 

@@ -1,13 +1,11 @@
-"""The places where a crash may fall, counted as a process passes them; and the crash.
+"""The places where a blow may fall, counted as a process passes them.
 
 A place is each SQL statement, each COMMIT (before it, and after it), each statement outside a transaction (before it,
 and after it), and each `ledger.boundary.boundary()`: PSP send and receive, broker call. Nobody lists them: they are
 counted by running the code.
 """
 
-import os
 import re
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,16 +18,24 @@ from ledger import boundary
 Tell = Callable[..., None]
 """Says something to the parent process, also when the next thing is death."""
 
+Place = int | str
+"""Where a blow falls: at the n-th place from 1 on, or at the first place of this name."""
+
+Blow = Callable[["Points", str], None]
+"""What happens there; see `blows.py`."""
+
 LONGEST_NAME = 90
 
 
 class Points:
-    """Counts places from `start()` on, and kills this process at one of them."""
+    """Counts places from `start()` on, and lets a blow fall at one of them."""
 
-    def __init__(self, tell: Tell, *, kill_at: int | None = None) -> None:
-        self._tell = tell
-        self._kill_at = kill_at
+    def __init__(self, *, at: Place | None = None, blow: Blow | None = None) -> None:
+        self._at = at
+        self._blow = blow
         self._counting = False
+        self.fell = False
+        """Whether the blow has fallen, and the process lives."""
         self.names: list[str] = []
         self.statement_is_counted = False
         """Whether the SQL that is running now came through the counted connection."""
@@ -84,9 +90,10 @@ class Points:
             return
         self._last = name
         self.names.append(name)
-        if len(self.names) == self._kill_at:
-            self._tell(killed=name)
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self._blow is not None and not self.fell and self._at in (len(self.names), name):
+            self.fell = True
+            with self.not_ours():
+                self._blow(self, name)
 
     def _around_statement(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from celery import current_app
 from django.apps import apps
+from django.db import close_old_connections
 from django.db.models import Min
 
 from ledger import clock
@@ -55,6 +56,7 @@ def recover(scene: Scene, wishes: Sequence[Step], *, people_first: bool = False)
 
 def _sweep() -> bool:
     """Ring for what is due, as the sweeper does, and answer as the workers do. False: nothing was due."""
+    close_old_connections()
     names = list(due_bells())
     for name in names:
         ring(name)

@@ -1,28 +1,34 @@
 """The crash matrix as a table: for the terminal, and for `docs/reliability.md` between its markers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tests.chaos.crash import Matrix
+from tests.chaos.crash import CUT, DIE, SLEEP, Matrix
 from tests.chaos.grounds import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "reliability.md"
 BEGIN, END = "<!-- crash matrix: written by make chaos-crash -->", "<!-- end of the crash matrix -->"
 
 HEAD = (
-    "| flow | places | killed | recovered | pairs | tried | killed twice | recovered | longest wait, s | run, s |",
-    "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    "| flow | places | died | pairs there are | died twice | cut off | slept | longest wait, s | run, s |",
+    "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
 )
 
 
 def table(matrix: Matrix, flows: Sequence[str]) -> list[str]:
-    """One line per flow, and their sum."""
+    """One line per flow, and their sum. A cell with a failure says how many of how many recovered."""
     rows = [_row(matrix, flow) for flow in flows]
-    sums = [sum(row[column] for row in rows) for column in range(9)]
-    sums[7] = max((row[7] for row in rows), default=0)
     lines = [_line(flow, row) for flow, row in zip(flows, rows, strict=True)]
-    return [*HEAD, *lines, _line(f"**{len(flows)} flows**", sums)]
+    total = _Row(
+        places=sum(row.places for row in rows),
+        pairs=sum(row.pairs for row in rows),
+        struck={way: _sum(row.struck[way] for row in rows) for way in WAYS},
+        waited=max((row.waited for row in rows), default=0.0),
+        seconds=sum(row.seconds for row in rows),
+    )
+    return [*HEAD, *lines, _line(f"**{len(flows)} flows**", total)]
 
 
 def write(matrix: Matrix, flows: Sequence[str], *, seed: str) -> None:
@@ -48,22 +54,47 @@ def write(matrix: Matrix, flows: Sequence[str], *, seed: str) -> None:
     )
 
 
-def _row(matrix: Matrix, flow: str) -> list[float]:
-    once, twice = matrix.of(flow, kills=1), matrix.of(flow, kills=2)
-    well = ("recovered", "not_reached")
-    return [
-        len(matrix.places(flow)),
-        sum(len(found.get("killed", [])) == 1 for found in once),
-        sum(found["outcome"] in well for found in once),
-        len(matrix.pairs(flow)),
-        len(twice),
-        sum(len(found.get("killed", [])) == 2 for found in twice),
-        sum(found["outcome"] in well for found in twice),
-        max((found.get("waited_seconds", 0.0) for found in (*once, *twice)), default=0.0),
-        matrix.seconds.get(flow, 0.0),
-    ]
+WAYS = ((DIE, 1), (DIE, 2), (CUT, 1), (SLEEP, 1))
 
 
-def _line(name: str, row: Sequence[float]) -> str:
-    *counts, waited, spent = row
-    return f"| {name} | {' | '.join(str(round(count)) for count in counts)} | {waited:.0f} | {spent:.0f} |"
+@dataclass(frozen=True, slots=True)
+class _Row:
+    places: int
+    pairs: int
+    struck: dict[tuple[str, int], tuple[int, int]]
+    """How often the last blow fell, and how often it failed."""
+    waited: float
+    seconds: float
+
+
+def _row(matrix: Matrix, flow: str) -> _Row:
+    found = {(how, blows): matrix.of(flow, how, blows=blows) for how, blows in WAYS}
+    return _Row(
+        places=len(matrix.places(flow)),
+        pairs=len(matrix.pairs(flow)),
+        struck={
+            way: (
+                sum(len(one.get("fell", [])) == way[1] for one in results),
+                sum(one["outcome"] == "failed" for one in results),
+            )
+            for way, results in found.items()
+        },
+        waited=max(
+            (one.get("waited_seconds", 0.0) for results in found.values() for one in results), default=0.0
+        ),
+        seconds=matrix.seconds.get(flow, 0.0),
+    )
+
+
+def _sum(counts: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    struck, failed = zip(*counts, strict=True)
+    return sum(struck), sum(failed)
+
+
+def _line(name: str, row: _Row) -> str:
+    died, twice, cut, slept = (
+        f"{struck}, {failed} FAILED" if failed else str(struck)
+        for struck, failed in (row.struck[way] for way in WAYS)
+    )
+    cells = [name, row.places, died, row.pairs, twice, cut, slept, round(row.waited), round(row.seconds)]
+    return f"| {' | '.join(map(str, cells))} |"

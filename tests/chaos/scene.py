@@ -3,14 +3,15 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
 from celery import current_app
-from django.db import connection
+from django.db import close_old_connections, connection
 from django.test import Client
 
 from ledger import clock
@@ -26,7 +27,9 @@ PATIENCE_SECONDS = 20
 class Scene:
     """One case of one flow, seen from one of its processes."""
 
-    def __init__(self, *, name: str, tell: Tell, points: Points, marks: Mapping[str, int]) -> None:
+    def __init__(
+        self, *, name: str, tell: Tell, points: Points, marks: Mapping[str, int], seed: int = 0
+    ) -> None:
         self.name = name
         """The checkout's id; its orders are `<name>-1`, `<name>-2` ..."""
         self.tell = tell
@@ -34,14 +37,18 @@ class Scene:
         self.marks = marks
         """What the PSP had seen before this case: the last `seq` of its charges and events."""
         self.psp = Outside()
+        self.chance = Random(seed)
         self.moved = timedelta()
         self._client = Client(SERVER_NAME="127.0.0.1", raise_request_exception=False)
         self._key: str = json.loads((Path(os.environ["RUN_DIR"]) / "sample.json").read_text())["api_key"]
 
     def move_clock(self, by: timedelta) -> None:
         """It is later now, for our processes; the outside keeps its own time."""
-        self.moved += by
-        moved = self.moved
+        self.set_clock((self.moved + by).total_seconds())
+
+    def set_clock(self, seconds: float) -> None:
+        """It is so much later than it really is."""
+        self.moved = moved = timedelta(seconds=seconds)
 
         class Moved(datetime):
             @classmethod
@@ -53,12 +60,14 @@ class Scene:
 
     def post(self, path: str, body: Any, *, key: str = "") -> tuple[int, Any]:
         """The shop calls our API; the status and the answer."""
+        close_old_connections()
         headers = {"Authorization": f"Bearer {self._key}", **({"Idempotency-Key": key} if key else {})}
         response = self._client.post(path, json.dumps(body), content_type="application/json", headers=headers)
         return response.status_code, json.loads(response.content)
 
     def receive(self, body: bytes, headers: Mapping[str, str]) -> int:
         """A webhook request as it came goes through our real view; its status."""
+        close_old_connections()
         response = self._client.post(
             "/webhooks/sandbox", body, content_type="application/json", headers=dict(headers)
         )
@@ -66,6 +75,7 @@ class Scene:
 
     def work(self, bell: str) -> None:
         """A worker hears this bell."""
+        close_old_connections()
         current_app.tasks[BELLS[bell].task]()
 
     def attempts(self) -> list[PaymentAttempt]:
@@ -105,6 +115,22 @@ def current_marks(psp: Outside, before: Mapping[str, int]) -> dict[str, int]:
     }
 
 
+EVIDENCE = (
+    "payments_paymentevent",
+    "payments_paymentorder",
+    "payments_paymentattempt",
+    "payments_operationtry",
+    "payments_fact",
+    "payments_statehistory",
+    "payments_inboundwebhook",
+    "payments_discrepancy",
+    "payments_outboxevent",
+    "ledger_entry",
+    "ledger_posting",
+    "wallet_lot",
+)
+"""What the report of a failure shows."""
+
 KEPT = {
     "payments_shop",
     "payments_apikey",
@@ -129,11 +155,11 @@ def empty_tables() -> None:
         cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletes}; COMMIT")
 
 
-def dump(tables: Iterable[str]) -> str:
-    """All rows of these tables as text, for the report of a failure."""
+def dump() -> str:
+    """The rows as text."""
     lines = []
     with connection.cursor() as cursor:
-        for table in tables:
+        for table in EVIDENCE:
             cursor.execute(f"SELECT t::text FROM {connection.ops.quote_name(table)} t ORDER BY 1")
             lines += [f"-- {table}", *(row[0] for row in cursor.fetchall())]
     return "\n".join(lines)

@@ -41,7 +41,9 @@ def play_all(cases: Iterable[str], results: TextIO) -> None:
             case = Case(
                 flow=BY_NAME[wanted["flow"]],
                 name=f"case-{os.getpid()}-{number}",
-                kills=wanted["kills"],
+                how=wanted.get("how", "die"),
+                at=wanted.get("at", []),
+                seed=wanted.get("seed", 0),
                 marks=marks,
             )
             results.write(json.dumps(case.run().as_json()) + "\n")

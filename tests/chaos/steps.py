@@ -58,7 +58,7 @@ def asks(says: str, path: str, body: Mapping[str, Any] | None = None, *, key: st
             _named(body or {}, scene.name),
             key=key.replace("{name}", scene.name),
         )
-        if status in (409, 503):
+        if status in (409, 503) or (status >= 500 and scene.points.fell):
             return False
         assert 200 <= status < 300, f"{says}: {status} {answer}"
         return True
