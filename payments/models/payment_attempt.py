@@ -78,11 +78,15 @@ class PaymentAttempt(FSMModelMixin, models.Model):
                 name="risk_is_accepted",
                 operation=pgtrigger.Insert,
                 when=pgtrigger.Before,
+                # Asks for no order in time: a clock may step back between two decisions.
                 func="""
-                    IF (
-                        SELECT outcome FROM payments_riskdecision WHERE event_id = NEW.event_id
-                        ORDER BY at DESC, id DESC LIMIT 1
-                    ) IS DISTINCT FROM 'accept' THEN
+                    IF NOT EXISTS (
+                        SELECT FROM payments_riskdecision WHERE event_id = NEW.event_id AND outcome = 'accept'
+                    ) OR EXISTS (
+                        SELECT FROM payments_riskdecision WHERE event_id = NEW.event_id AND outcome = 'refuse'
+                    ) OR EXISTS (
+                        SELECT FROM payments_riskcheck WHERE event_id = NEW.event_id AND ended_at IS NULL
+                    ) THEN
                         RAISE EXCEPTION 'checkout % has no accepting risk decision', NEW.event_id
                         USING ERRCODE = 'integrity_constraint_violation';
                     END IF;

@@ -20,7 +20,7 @@ class RiskStage(models.TextChoices):
 
 
 class RiskDecision(models.Model):
-    """One decision. The newest of a checkout counts: without `accept` the database lets no attempt be made."""
+    """One decision. Without one that accepts, or after one that refuses, the database lets no attempt be made."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = models.ForeignKey(

@@ -7,10 +7,19 @@ RISK_QUESTIONS = (
         5,
         "no attempt was made without a risk decision that accepts it",
         """
-        SELECT a.id FROM payments_paymentattempt a WHERE (
-            SELECT d.outcome FROM payments_riskdecision d
-            WHERE d.event_id = a.event_id AND d.at <= a.created_at ORDER BY d.at DESC, d.id DESC LIMIT 1
-        ) IS DISTINCT FROM 'accept'
+        SELECT a.id FROM payments_paymentattempt a WHERE NOT EXISTS (
+            SELECT FROM payments_riskdecision d
+            WHERE d.event_id = a.event_id AND d.outcome = 'accept' AND d.at <= a.created_at
+        )
+        """,
+    ),
+    Question(
+        5,
+        "a checkout that was refused has no order that may yet be paid",
+        """
+        SELECT o.id FROM payments_paymentorder o
+        JOIN payments_riskdecision d ON d.event_id = o.event_id AND d.outcome = 'refuse'
+        WHERE o.status IN ('NOT_STARTED', 'EXECUTING')
         """,
     ),
     Question(
@@ -41,12 +50,12 @@ RISK_QUESTIONS = (
     ),
     Question(
         9,
-        "a risk check was begun by a decision, and its newest decision is what it waits for",
+        "an open risk check was begun by the decision that it waits for",
         """
-        SELECT c.id FROM payments_riskcheck c WHERE c.ended_at IS NULL AND (
-            SELECT d.outcome FROM payments_riskdecision d WHERE d.risk_check_id = c.id
-            ORDER BY d.at DESC, d.id DESC LIMIT 1
-        ) IS DISTINCT FROM CASE c.waits_for WHEN 'staff' THEN 'review' ELSE 'ask' END
+        SELECT c.id FROM payments_riskcheck c WHERE c.ended_at IS NULL AND NOT EXISTS (
+            SELECT FROM payments_riskdecision d WHERE d.risk_check_id = c.id
+              AND d.outcome = CASE c.waits_for WHEN 'staff' THEN 'review' ELSE 'ask' END
+        )
         """,
     ),
     Question(

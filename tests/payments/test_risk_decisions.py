@@ -1,5 +1,6 @@
 """What a decision does: to the orders, to attempts, to what is kept; and that nothing goes round it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ from payments.states import AttemptStatus
 from tests.factories import NewCheckoutFactory, order_for
 from tests.payments.arranging import begin, eur
 from tests.payments.calling import Caller
-from tests.payments.risk_arranging import AMINA, attempts, check_of, only_rule, outcome, pay, states
+from tests.payments.risk_arranging import AMINA, attempts, check_of, only_rule, pay, states
 
 pytestmark = pytest.mark.django_db
 
@@ -182,6 +183,15 @@ def test_staff_refuse_it_and_it_fails(shop: Shop) -> None:
     nothing_is_wrong()
 
 
+def test_a_clock_that_steps_back_keeps_nobody_from_deciding(shop: Shop) -> None:
+    stop()
+    event = pay(shop)
+    with time_machine.travel(clock.now() - timedelta(minutes=1), tick=False):
+        decide(event, accept=True)
+    assert attempts(event) == 1
+    nothing_is_wrong()
+
+
 @pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, True), (False, False)])
 def test_the_second_person_to_decide_is_told_that_it_is_decided(
     shop: Shop, first: bool, second: bool
@@ -304,10 +314,10 @@ def test_the_database_makes_no_attempt_without_acceptance(shop: Shop, action: st
         attempt.save()
 
 
-def test_the_newest_decision_counts(shop: Shop) -> None:
+def test_a_refusal_is_for_good(shop: Shop) -> None:
     event = pay(shop)
-    RiskDecision.objects.create(event=event, stage="rules", outcome="refuse", decided_by="rules")
-    assert outcome(event) == RiskAction.REFUSE
+    earlier = clock.now() - timedelta(days=1)
+    RiskDecision.objects.create(event=event, stage="rules", outcome="refuse", decided_by="rules", at=earlier)
     with pytest.raises(IntegrityError), transaction.atomic():
         PaymentAttempt(event=event, psp_account="sandbox", method="card", amount=eur("1.00")).save()
 
