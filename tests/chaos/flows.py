@@ -1,17 +1,28 @@
 """What is tried. A new flow joins the whole proof by an entry here."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
+from payments import retries
+from tests.chaos.doorsteps import (
+    ASKS_ABOUT_EVERY_PAYMENT,
+    OPENS_DOOR,
+    OPENS_DOOR_OR_NEVER,
+    PSP_KNOCKS,
+    RECEIVES,
+    REGISTERS_ENDPOINT,
+    SHUTS_DOOR,
+    SOME_WEBHOOKS,
+    STAFF_REPLAY,
+)
 from tests.chaos.steps import (
     ADVANCES,
     APPROVES,
+    ASKS_ABOUT_RISK,
     CALLS,
     EXPIRES,
     HANDLES,
-    OPENS_DOOR,
-    PSP_KNOCKS,
-    RECEIVES,
-    SHUTS_DOOR,
+    TELLS_SHOP,
     WEBHOOKS_ARRIVE,
     WEBHOOKS_GET_LOST,
     Flow,
@@ -294,4 +305,66 @@ CALLING_OFF = (
     ),
 )
 
-FLOWS: tuple[Flow, ...] = (*CREATING, *WAITING, *IN_DOUBT, *UNTOLD, *CAPTURING, *CALLING_OFF)
+AROUND = (
+    Flow(
+        name="the risk provider is asked first",
+        before=(ASKS_ABOUT_EVERY_PAYMENT, creates()),
+        steps=(ASKS_ABOUT_RISK, CALLS),
+        ends={"1": "SUCCESS 10.00"},
+    ),
+    Flow(
+        name="the shop is told",
+        before=(REGISTERS_ENDPOINT, creates(amounts=("EUR 10.00", "EUR 20.50")), CALLS),
+        steps=(TELLS_SHOP,),
+        ends={"1": "SUCCESS 10.00", "2": "SUCCESS 20.50"},
+        settings={"WEBHOOKS_ALLOW_LOOPBACK": True},
+    ),
+)
+
+FLOWS: tuple[Flow, ...] = (*CREATING, *WAITING, *IN_DOUBT, *UNTOLD, *CAPTURING, *CALLING_OFF, *AROUND)
+
+
+MOST_CLAIMS = 5
+"""Of a poison job, so that it need not kill two hundred workers."""
+
+
+def _few_claims() -> None:
+    patch.object(retries, "MOST_CLAIMS", MOST_CLAIMS).start()
+
+
+POISON = Flow(
+    name="a job kills its worker, and again",
+    before=(WEBHOOKS_GET_LOST, creates(), creates(suffix="-other")),
+    steps=(CALLS, STAFF_REPLAY),
+    ends={"1": "SUCCESS 10.00", "other-1": "SUCCESS 10.00"},
+    breaks=_few_claims,
+)
+
+WEBHOOK_STORM = Flow(
+    name="webhooks in any order",
+    before=(SHUTS_DOOR,),
+    steps=(
+        creates("tok_3ds", ("EUR 10.00", "EUR 20.50", "EUR 0.99"), capture="manual"),
+        CALLS,
+        SOME_WEBHOOKS,
+        APPROVES,
+        SOME_WEBHOOKS,
+        time_passes(60),
+        CALLS,
+        CAPTURES,
+        SOME_WEBHOOKS,
+        CALLS,
+        SOME_WEBHOOKS,
+        asks("the shop captures the second", "/v1/payments/{name}-2/capture"),
+        CALLS,
+        SOME_WEBHOOKS,
+        asks("the shop captures the third", "/v1/payments/{name}-3/capture"),
+        CALLS,
+        SOME_WEBHOOKS,
+        OPENS_DOOR_OR_NEVER,
+    ),
+    ends={"1": "SUCCESS 10.00", "2": "SUCCESS 20.50", "3": "SUCCESS 0.99"},
+)
+
+STORMS = (POISON, WEBHOOK_STORM)
+"""Played by `test_storms.py`, each by its own rules."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Q
 from moneyed import Money
@@ -15,9 +16,11 @@ from payments.models import (
     OutboxEvent,
     PaymentAttempt,
     PaymentOrder,
+    WebhookEndpoint,
 )
 from payments.states import OrderStatus
 from paymentsite.invariants import all_violations
+from tests.chaos.receiver import door
 from tests.chaos.recovery import due_models
 from tests.chaos.scene import Scene
 from tests.chaos.steps import Flow
@@ -37,6 +40,7 @@ def complaints(scene: Scene, flow: Flow) -> list[str]:
         *_orders(scene, flow),
         *_work(),
         *_news(scene, flow),
+        *_told(),
     ]
 
 
@@ -136,3 +140,16 @@ def _news(scene: Scene, flow: Flow) -> Iterator[str]:
     raised = list(Discrepancy.objects.values_list("kind", "detail"))
     if len(raised) != flow.discrepancies:
         yield f"{flow.discrepancies} discrepancies were expected: {raised}"
+
+
+def _told() -> Iterator[str]:
+    """A shop that wants to be told has heard all news of each checkout, in order; some of them twice, perhaps."""
+    if not WebhookEndpoint.objects.exists():
+        return
+    heard: dict[str, dict[str, Any]] = {}
+    for message in door().told():
+        heard.setdefault(message["id"], message["body"])
+    told = [(body["type"], body["data"]) for body in heard.values()]
+    news = [(one.event_type, one.payload) for one in OutboxEvent.objects.order_by("id")]
+    if told != news:
+        yield f"the shop heard {[name for name, _ in told]}, the news are {[name for name, _ in news]}"

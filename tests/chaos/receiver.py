@@ -12,12 +12,15 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from django.core.wsgi import get_wsgi_application
 
+Knock = tuple[bytes, dict[str, str]]
+"""Body and headers of a request."""
+
 WebApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Files in the lane's folder through which its processes shut and open the receiver."""
+    """Files in the lane's folder through which its processes shut and open the receiver, and see what came."""
 
     folder: Path
 
@@ -27,19 +30,37 @@ class Door:
         return self.folder / "door-is-shut"
 
     @property
-    def knocked(self) -> Path:
-        """The last request before the shut door."""
-        return self.folder / "knocked.json"
+    def knocks(self) -> Path:
+        """The requests before the shut door, one file per event."""
+        return self.folder / "knocks"
 
-    def last_request(self) -> tuple[bytes, dict[str, str]]:
-        """Body and headers of that request."""
-        kept = json.loads(self.knocked.read_text())
-        return base64.b64decode(kept["body"]), kept["headers"]
+    @property
+    def shop(self) -> Path:
+        """What the shop was told by our webhooks: a line per call, as it came."""
+        return self.folder / "told-to-shop.jsonl"
+
+    def requests(self) -> list[Knock]:
+        """All of them, in the order in which they came."""
+        files = sorted(self.knocks.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        kept = [json.loads(path.read_text()) for path in files]
+        return [(base64.b64decode(one["body"]), one["headers"]) for one in kept]
+
+    def told(self) -> list[dict[str, Any]]:
+        """The messages that the shop has taken, also repeated ones."""
+        lines = self.shop.read_text().splitlines() if self.shop.exists() else []
+        return [json.loads(line) for line in lines]
 
     def reset(self) -> None:
-        """Open, and nobody has knocked."""
+        """Open, nobody has knocked, the shop knows nothing."""
         self.shut.unlink(missing_ok=True)
-        self.knocked.unlink(missing_ok=True)
+        self.shop.unlink(missing_ok=True)
+        self.knocks.mkdir(exist_ok=True)
+        for path in self.knocks.iterdir():
+            path.unlink()
+
+
+SHOP_PATH = "/shop"
+"""Where the shop hears our webhooks."""
 
 
 def door() -> Door:
@@ -74,17 +95,35 @@ def _with_door(application: WebApplication) -> WebApplication:
     our_door = door()
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == SHOP_PATH:
+            body = _body(environ)
+            line = {"id": environ["HTTP_WEBHOOK_ID"], "body": json.loads(body)}
+            with our_door.shop.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            start_response("204 No Content", [])
+            return []
         if not our_door.shut.exists():
             return application(environ, start_response)
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        headers = {"Sandbox-Signature": environ.get("HTTP_SANDBOX_SIGNATURE", "")}
-        fresh = our_door.knocked.with_suffix(".new")
-        fresh.write_text(json.dumps({"body": base64.b64encode(body).decode(), "headers": headers}))
-        fresh.rename(our_door.knocked)
+        _keep(our_door, _body(environ), environ.get("HTTP_SANDBOX_SIGNATURE", ""))
         start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
         return [b"come again"]
 
     return answer
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    return body
+
+
+def _keep(our_door: Door, body: bytes, signature: str) -> None:
+    """Once per event, whole or not at all: the flow reads while we write."""
+    kept = our_door.knocks / f"{json.loads(body)['id']}.json"
+    if not kept.exists():
+        fresh = kept.with_suffix(".new")
+        headers = {"Sandbox-Signature": signature}
+        fresh.write_text(json.dumps({"body": base64.b64encode(body).decode(), "headers": headers}))
+        fresh.rename(kept)
 
 
 class _Quiet(WSGIRequestHandler):

@@ -17,6 +17,7 @@ from django.test import Client
 from ledger import clock
 from payments.bell import BELLS
 from payments.models import InboundWebhook, PaymentAttempt
+from payments.services.defaults import ensure_defaults
 from tests.chaos.points import Points, Tell
 from tests.chaos.psp import Outside
 
@@ -40,7 +41,7 @@ class Scene:
         self.chance = Random(seed)
         self.moved = timedelta()
         self._client = Client(SERVER_NAME="127.0.0.1", raise_request_exception=False)
-        self._key: str = json.loads((Path(os.environ["RUN_DIR"]) / "sample.json").read_text())["api_key"]
+        self._sample: dict[str, str] = json.loads((Path(os.environ["RUN_DIR"]) / "sample.json").read_text())
 
     def move_clock(self, by: timedelta) -> None:
         """It is later now, for our processes; the outside keeps its own time."""
@@ -58,12 +59,15 @@ class Scene:
         patch.object(clock, "datetime", Moved).start()
         self.tell(moved=self.moved.total_seconds())
 
-    def post(self, path: str, body: Any, *, key: str = "") -> tuple[int, Any]:
-        """The shop calls our API; the status and the answer."""
+    def post(self, path: str, body: Any, *, key: str = "", who: str = "api_key") -> tuple[int, Any]:
+        """The shop calls our API (`who`: or the company, `company_api_key`); the status and the answer."""
         close_old_connections()
-        headers = {"Authorization": f"Bearer {self._key}", **({"Idempotency-Key": key} if key else {})}
+        headers = {
+            "Authorization": f"Bearer {self._sample[who]}",
+            **({"Idempotency-Key": key} if key else {}),
+        }
         response = self._client.post(path, json.dumps(body), content_type="application/json", headers=headers)
-        return response.status_code, json.loads(response.content)
+        return response.status_code, json.loads(response.content) if response.content else None
 
     def receive(self, body: bytes, headers: Mapping[str, str]) -> int:
         """A webhook request as it came goes through our real view; its status."""
@@ -87,7 +91,7 @@ class Scene:
         return self.psp.events(after=self.marks["events"])
 
     def has_every_webhook(self) -> bool:
-        """Whether every event of the PSP is in our inbox, or none is expected."""
+        """Whether every event of the PSP is in our inbox, or none is expected any more."""
         lost = any(rule["kind"] == "webhook_lost" for rule in self.psp.get("/v1/control/faults")["rules"])
         ours = set(InboundWebhook.objects.values_list("dedup_key", flat=True))
         return lost or {event["id"] for event in self.events()} <= ours
@@ -135,16 +139,13 @@ KEPT = {
     "payments_shop",
     "payments_apikey",
     "payments_sellerterms",
-    "payments_retrystrategy",
-    "payments_riskrule",
-    "payments_risklistentry",
     "wallet_accountholder",
 }
-"""What the template holds: the sample company and the rows of a system's first day."""
+"""What the template holds: the sample company."""
 
 
 def empty_tables() -> None:
-    """Take away everything that cases leave behind, past the triggers that refuse it."""
+    """As on a system's first day: what cases leave behind is taken away, past the triggers that refuse it."""
     tables = [
         name
         for name in connection.introspection.django_table_names(only_existing=True)
@@ -153,6 +154,7 @@ def empty_tables() -> None:
     with connection.cursor() as cursor:
         deletes = "; ".join(f"DELETE FROM {connection.ops.quote_name(name)}" for name in tables)
         cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletes}; COMMIT")
+    ensure_defaults()
 
 
 def dump() -> str:

@@ -16,12 +16,12 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from tests.chaos.case import Case
-from tests.chaos.flows import FLOWS
+from tests.chaos.flows import FLOWS, STORMS
 from tests.chaos.forking import freeze
 from tests.chaos.planted import PLANTED
-from tests.chaos.receiver import listen, serve
+from tests.chaos.receiver import SHOP_PATH, listen, serve
 
-BY_NAME = {flow.name: flow for flow in (*FLOWS, *PLANTED)}
+BY_NAME = {flow.name: flow for flow in (*FLOWS, *STORMS, *PLANTED)}
 
 LOADED_ON_FIRST_USE = ("payments.tasks", "payments.webhooks", "payments.psp.sandbox", "kombu.transport.redis")
 """Here before the first fork."""
@@ -67,11 +67,16 @@ def _outside() -> Iterator[None]:
             serve(listening)
         finally:
             os._exit(1)
-    webhooks = f"http://127.0.0.1:{listening.getsockname()[1]}/webhooks/sandbox"
+    site = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    os.environ["SHOP_URL"] = site + SHOP_PATH
     listening.close()
     with subprocess.Popen(
         [sys.executable, "-m", "sandbox_psp", "--port", "0", "--database", _fresh("sandbox.sqlite3")],
-        env=os.environ | {"SANDBOX_PSP_WEBHOOK_URL": webhooks, "SANDBOX_PSP_WEBHOOK_RETRY_SECONDS": "0.05"},
+        env=os.environ
+        | {
+            "SANDBOX_PSP_WEBHOOK_URL": f"{site}/webhooks/sandbox",
+            "SANDBOX_PSP_WEBHOOK_RETRY_SECONDS": "0.05",
+        },
         stdout=subprocess.PIPE,
         text=True,
     ) as sandbox:
@@ -79,6 +84,8 @@ def _outside() -> Iterator[None]:
         address = sandbox.stdout.readline().split()[-1]
         os.environ["SANDBOX_PSP_URL"] = address
         settings.PAYMENT_PROVIDERS["sandbox"]["OPTIONS"]["base_url"] = address
+        assert settings.RISK_PROVIDER is not None
+        settings.RISK_PROVIDER["OPTIONS"]["base_url"] = address
         try:
             yield
         finally:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from payments.bell import EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS
-from tests.chaos.receiver import door
+from payments.bell import DELIVERIES, EXPIRIES, INBOUND_WEBHOOKS, PSP_CALLS, RISK_CHECKS
 from tests.chaos.scene import Scene
 
 SELLERS = ("seller-books", "seller-tea", "seller-lamps")
@@ -66,14 +65,17 @@ def asks(says: str, path: str, body: Mapping[str, Any] | None = None, *, key: st
     return Step(says, run, insisted=True)
 
 
-def creates(card: str = "tok_visa", amounts: tuple[str, ...] = ("EUR 10.00",), **more: Any) -> Step:
+def creates(
+    card: str = "tok_visa", amounts: tuple[str, ...] = ("EUR 10.00",), *, suffix: str = "", **more: Any
+) -> Step:
     """The shop posts a checkout with one order per amount, under an Idempotency-Key. No card: the buyer will choose."""
+    name = f"{{name}}{suffix}"
     body: dict[str, Any] = {
-        "checkout_id": "{name}",
+        "checkout_id": name,
         "buyer_info": {"buyer_id": "buyer", "email": "buyer@example.org"},
         "payment_orders": [
             {
-                "payment_order_id": f"{{name}}-{number}",
+                "payment_order_id": f"{name}-{number}",
                 "seller_account": seller,
                 "amount": amount.split()[1],
                 "currency": amount.split()[0],
@@ -83,7 +85,7 @@ def creates(card: str = "tok_visa", amounts: tuple[str, ...] = ("EUR 10.00",), *
         **({"payment_method": {"type": "card", "token": card}} if card else {}),
         **more,
     }
-    return asks("the shop posts a checkout", "/v1/payments", body, key="key-{name}")
+    return asks("the shop posts a checkout", "/v1/payments", body, key=f"key-{name}")
 
 
 def pays_another_way(card: str = "tok_visa", *, key: str = "another") -> Step:
@@ -105,6 +107,8 @@ def works(bell: str) -> Step:
 CALLS = works(PSP_CALLS)
 HANDLES = works(INBOUND_WEBHOOKS)
 EXPIRES = works(EXPIRIES)
+ASKS_ABOUT_RISK = works(RISK_CHECKS)
+TELLS_SHOP = works(DELIVERIES)
 
 
 def outside(says: str, act: Callable[[Scene], bool]) -> Step:
@@ -135,29 +139,6 @@ def _advance(scene: Scene) -> bool:
     return bool(payments)
 
 
-def _shut_door(scene: Scene) -> bool:
-    door().shut.touch()
-    return True
-
-
-def _open_door(scene: Scene) -> bool:
-    door().shut.unlink(missing_ok=True)
-    return True
-
-
-def _knocks(scene: Scene) -> bool:
-    """The PSP has tried to deliver to a shut door."""
-    scene.wait(door().knocked.exists, "the PSP's delivery")
-    return True
-
-
-def _receive(scene: Scene) -> bool:
-    """Our site takes the request that the PSP made."""
-    with scene.points.not_ours():
-        body, headers = door().last_request()
-    return scene.receive(body, headers) == 204
-
-
 def _webhooks_arrive(scene: Scene) -> bool:
     scene.wait(scene.has_every_webhook, "the PSP's webhooks")
     return True
@@ -166,11 +147,6 @@ def _webhooks_arrive(scene: Scene) -> bool:
 APPROVES = outside("the buyer passes 3-D Secure", _approve)
 ADVANCES = outside("the bank decides", _advance)
 WEBHOOKS_ARRIVE = outside("the PSP's webhooks arrive", _webhooks_arrive)
-
-SHUTS_DOOR = outside("our site is down for webhooks", _shut_door)
-OPENS_DOOR = outside("our site is up for webhooks", _open_door)
-PSP_KNOCKS = outside("the PSP tries to deliver", _knocks)
-RECEIVES = Step("our site takes a webhook", _receive)
 
 
 def time_passes(seconds: float) -> Step:
