@@ -194,9 +194,9 @@ class RiskCheckAdmin(ReadOnlyAdmin):
         )
 
     @admin.display(description="Expires", ordering="event__expires_at")
-    def expires_at(self, check: RiskCheck) -> Any:
+    def expires_at(self, check: RiskCheck) -> str:
         """From then on it can only fail."""
-        return check.event.expires_at
+        return f"{check.event.expires_at:%Y-%m-%d %H:%M:%S}"
 
 
 @admin.register(RiskDecision)

@@ -9,10 +9,11 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from payments.errors import PaymentError
 from payments.models import RiskList, RiskListEntry, RiskRule, RiskSubject
+from payments.risk.parameters import LISTED
 from payments.services import risk_rules
 
 if TYPE_CHECKING:
@@ -99,6 +100,11 @@ class EntryForm(_EntryForm):
         widget=UnfoldAdminTextInputWidget(),
         help_text="Buyer as shop:buyer id, email address, phone number (+254...), email domain, IP address, card "
         "fingerprint, or for sanctions the full name.",
+    )
+
+    subject = forms.ChoiceField(
+        choices=[(subject, subject.label) for subject in (*LISTED, RiskSubject.NAME)],
+        widget=UnfoldAdminSelectWidget(),
     )
 
     class Meta:
