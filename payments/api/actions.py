@@ -25,6 +25,9 @@ CAPTURE_REFUSALS = (
     "payment_in_progress",
     "capture_together",
     "capture_exceeds_order",
+    "invalid_amount",
+    "too_many_decimals",
+    "amount_too_large",
     "try_again",
 )
 
@@ -152,7 +155,6 @@ class AttemptsView(APIView):
                 "checkout_not_found",
                 "checkout_closed",
                 "attempt_open",
-                "risk_check_open",
                 "risk_check_open",
                 "payment_in_progress",
                 "payment_method_not_supported",

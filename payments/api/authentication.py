@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -68,5 +68,7 @@ class HasScope(BasePermission):
         scopes: dict[str, str] = getattr(view, "required_scopes", {})
         wanted = scopes.get(str(method))
         if wanted is None:
+            if not hasattr(view, str(request.method).lower()):
+                raise MethodNotAllowed(str(request.method))  # A key that lacks nothing should not hear of scopes.
             return False
         return wanted in key.scopes and (key.shop_id is not None or not wanted.startswith(SHOPS_OWN))

@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiResponse
 
+from ledger import errors as ledger_errors
+from ledger.errors import MoneyError
 from payments import errors as payment_errors
 from payments.errors import PaymentError
 from wallet import errors as wallet_errors
@@ -22,10 +24,12 @@ def _by_code() -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {
         "try_again": (409, "The same request is still being worked on; see Retry-After.")
     }
-    for module, root in ((payment_errors, PaymentError), (wallet_errors, WalletError)):
+    roots = ((payment_errors, PaymentError), (wallet_errors, WalletError), (ledger_errors, MoneyError))
+    for module, root in roots:
         for item in vars(module).values():
             if isinstance(item, type) and issubclass(item, root) and item is not root:
-                found[item.code] = (item.status_code, item.default_detail)
+                detail = getattr(item, "default_detail", "") or str(item.__doc__).partition("\n")[0]
+                found[item.code] = (item.status_code, detail)
     return found
 
 

@@ -53,6 +53,7 @@ class PaymentsView(APIView):
                 "payment_method_not_supported",
                 "amount_not_supported",
                 "charge_mode_not_supported",
+                "capture_not_supported",
                 "checkout_differs",
                 "payment_order_exists",
                 "idempotency_key_reused",
