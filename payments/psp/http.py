@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from payments.psp.base import PspNotReached, PspUncertain
 
@@ -73,16 +73,18 @@ def exchange(
         if _never_connected(error):
             raise PspNotReached(f"no connection: {_reason(error)}") from error
         raise PspUncertain(f"connection lost: {_reason(error)}") from error
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError) as error:
         raise PspUncertain(f"no complete answer: {type(error).__name__}") from error
     return HttpAnswer(status, answer_headers, _as_object(content, status))
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
-    """The whole body, within the deadline: requests' own time-out starts anew with every read."""
+    """The whole body, within the deadline: requests' own time-out starts anew with every byte that arrives, and its
+    reading in chunks waits until a chunk is full.
+    """
     chunks: list[bytes] = []
     size = 0
-    for chunk in response.iter_content(65_536):
+    while chunk := response.raw.read1(65_536, decode_content=True):
         size += len(chunk)
         if size > LARGEST_ANSWER_BYTES:
             raise PspUncertain("the answer is too large")
