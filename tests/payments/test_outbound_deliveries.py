@@ -310,6 +310,21 @@ def test_a_delivered_one_is_sent_again_when_the_shop_asks(
     assert server.ids == [str(replayed.id)] * 2
 
 
+@pytest.mark.parametrize(("answer", "status"), [(200, "delivered"), (410, "dead")])
+def test_what_waited_goes_at_once_when_the_first_is_replayed_before_its_next_try(
+    shop: Shop, server: ShopServer, endpoint: WebhookEndpoint, answer: int, status: str
+) -> None:
+    RetryStrategy.objects.create(work="deliver_webhook", error_class="status_410", kind="give_up")
+    attempt = paid(shop)
+    server.answers.extend([500, answer])
+    tasks.deliver_webhooks()
+    tasks.deliver_webhooks()
+    assert len(server.received) == 1, "all wait for the next try of the first"
+    replay_delivery(shop=shop, delivery_id=rows(attempt)[0].id)
+    tasks.deliver_webhooks()
+    assert [delivery.status for delivery in rows(attempt)] == [status, "delivered", "delivered"]
+
+
 def test_what_is_being_sent_cannot_be_replayed(shop: Shop, endpoint: WebhookEndpoint) -> None:
     start(shop)
     claim = claimed()
