@@ -125,7 +125,7 @@ def test_a_success_books_the_money_once_in_whatever_state_it_is_true(state: str)
         case Verdict.CONTRADICTS:
             assert held == {}
         case Verdict.LATE:
-            assert held == {"psp_receivable:sandbox:EUR": "10.00", "unapplied_receipts:EUR": "-10.00"}
+            assert held == {"psp_receivable:sandbox:EUR": "10.00", "refunds_payable:EUR": "-10.00"}
         case _:
             assert held == {
                 "psp_receivable:sandbox:EUR": "10.00",

@@ -131,7 +131,7 @@ def test_another_psp_account_cannot_speak_for_an_attempt() -> None:
 
 
 @pytest.mark.parametrize("ended", ["DECLINED", "CANCELED", "EXPIRED"])
-def test_a_late_success_waits_in_unapplied_receipts_and_a_person_is_told(ended: str) -> None:
+def test_a_late_success_is_promised_back_and_a_person_is_told(ended: str) -> None:
     attempt = bring_to(ended, amounts=[eur("10.00"), eur("7.50")])
     failed = [(order.status, order.failure_code) for order in orders_of(attempt)]
     fact = tell(attempt)
@@ -139,7 +139,7 @@ def test_a_late_success_waits_in_unapplied_receipts_and_a_person_is_told(ended: 
     assert (fact.verdict, attempt.status, attempt.captured) == (Verdict.LATE, "SUCCEEDED", eur("17.50"))
     assert [(order.status, order.failure_code) for order in orders_of(attempt)] == failed
     assert {status for status, _ in failed} == {OrderStatus.FAILED}
-    assert books() == {"psp_receivable:sandbox:EUR": "17.50", "unapplied_receipts:EUR": "-17.50"}
+    assert books() == {"psp_receivable:sandbox:EUR": "17.50", "refunds_payable:EUR": "-17.50"}
     assert Discrepancy.objects.get().kind == DiscrepancyKind.LATE_SUCCESS
 
 
@@ -153,7 +153,7 @@ def test_a_late_success_of_an_order_that_was_paid_otherwise_is_not_the_sellers()
         "psp_receivable:sandbox:EUR": "20.00",
         f"wallet_pending:{order.seller.reference}:EUR": "-9.00",
         "commission_income:EUR": "-1.00",
-        "unapplied_receipts:EUR": "-10.00",
+        "refunds_payable:EUR": "-10.00",
     }
 
 
