@@ -18,6 +18,9 @@ from payments.models import (
     Operation,
     OperationTry,
     PaymentAttempt,
+    PaymentOrder,
+    RiskCheck,
+    RiskWait,
     Verdict,
     Work,
 )
@@ -131,7 +134,9 @@ def _answers(
 
 
 def _look_at_others(locked: LockedAttempt, *, now: datetime) -> None:
-    """Another attempt may be under way for orders that are paid now: its worker looks at once, and calls it off."""
+    """Another attempt may be under way for orders that are paid now: its worker looks at once, and calls it off. Or
+    another way to pay them is being judged: nobody has to any more.
+    """
     others = OperationTry.objects.filter(
         attempt__lines__order__in=locked.orders,
         attempt__lines__live=True,
@@ -141,6 +146,9 @@ def _look_at_others(locked: LockedAttempt, *, now: datetime) -> None:
     )
     if others.update(next_try_at=now):
         ring_on_commit(PSP_CALLS)
+    checks = RiskCheck.objects.filter(event=locked.event, ended_at__isnull=True)
+    if not PaymentOrder.objects.filter(event=locked.event, completed_at__isnull=True).exists():
+        checks.update(waits_for=RiskWait.NOBODY, next_try_at=None, claim_token=None, token=None, ended_at=now)
 
 
 def _confirm(locked: LockedAttempt, *, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Another way to pay a checkout whose buyer may choose: the old attempt is known to be off before a new one starts."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from ledger import clock
 from payments.errors import AttemptOpen, CheckoutClosed, CheckoutNotFound
@@ -26,9 +26,15 @@ def request_attempt(*, shop: Shop, checkout_id: str, method: str, token: str, id
         `plan_attempts` raises.
     """
     digest = digest_of(["another_attempt", checkout_id, method, token])
-    answer = _request(
-        shop=shop, checkout_id=checkout_id, method=method, token=token, key=idempotency_key, digest=digest
-    )
+    try:
+        answer = _request(
+            shop=shop, checkout_id=checkout_id, method=method, token=token, key=idempotency_key, digest=digest
+        )
+    except IntegrityError:
+        # Another checkout has used the key since we looked: we have waited for it on the unique index.
+        answer = stored_answer(shop=shop, key=idempotency_key, digest=digest)
+        if answer is None:
+            raise
     if answer is None:  # Raised only here, after the wish to call off the old attempt has been committed.
         raise AttemptOpen
     return answer

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 import pytest
 from time_machine import Traveller
 
-from payments.models import Discrepancy, DiscrepancyKind, Operation, OperationTry, PaymentAttempt, Shop
+from payments.models import (
+    Discrepancy,
+    DiscrepancyKind,
+    Operation,
+    OperationTry,
+    PaymentAttempt,
+    RiskAction,
+    RiskCheck,
+    RiskKind,
+    Shop,
+)
 from payments.psp.base import Outcome
 from payments.services import calls
 from payments.services.another_attempt import request_attempt
@@ -16,6 +26,7 @@ from payments.states import AttemptStatus, OrderStatus, TryStatus
 from paymentsite.invariants import questions
 from tests.factories import NewCheckoutFactory, ShopFactory
 from tests.payments.arranging import begin, bring_to, claim_of, eur, orders_of, tell
+from tests.payments.risk_arranging import only_rule
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +128,22 @@ def test_a_payment_object_that_was_made_is_not_confirmed() -> None:
     tell(first)
     assert calls.begin(claim_of(second)) is None
     assert begin(second).operation == Operation.CANCEL
+
+
+@pytest.mark.parametrize("action", [RiskAction.REVIEW, RiskAction.ASK])
+def test_nobody_has_to_judge_a_way_to_pay_that_is_not_needed_any_more(action: str) -> None:
+    shop, new = ShopFactory.create(), NewCheckoutFactory.create(method="", token="")
+    create_checkout(shop=shop, new=new)
+    first = another(shop, new.checkout_id, "tok_first")
+    begin(first)
+    tell(first, Outcome.DECLINED, captured=eur("0.00"))
+    only_rule(RiskKind.AMOUNT_ABOVE, action, parameters={"limit": "1.00"}, currency="EUR")
+    request_attempt(
+        shop=shop, checkout_id=new.checkout_id, method="card", token="tok_second", idempotency_key="key-2"
+    )
+    assert RiskCheck.objects.filter(ended_at__isnull=True).exists()
+    tell(first)
+    assert not RiskCheck.objects.filter(ended_at__isnull=True).exists()
 
 
 @pytest.mark.parametrize("policy", ["refund", "keep"])
