@@ -69,6 +69,8 @@ class HasScope(BasePermission):
         wanted = scopes.get(str(method))
         if wanted is None:
             if not hasattr(view, str(request.method).lower()):
-                raise MethodNotAllowed(str(request.method))  # A key that lacks nothing should not hear of scopes.
+                raise MethodNotAllowed(
+                    str(request.method)
+                )  # A key that lacks nothing should not hear of scopes.
             return False
         return wanted in key.scopes and (key.shop_id is not None or not wanted.startswith(SHOPS_OWN))
