@@ -22,7 +22,7 @@ CREATE = [
     "SELECT accountholder",
     "INSERT paymentevent",
     "INSERT paymentorder",
-    "SELECT riskrule",  # All rules with all that they measure, in one statement.
+    "SELECT risk_measure",  # All rules with all that they measure, in one function of the database.
     "INSERT riskdecision",
     "INSERT paymentattempt",
     "INSERT attemptline",
