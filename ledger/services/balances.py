@@ -71,8 +71,8 @@ def roll_up(limit: int = 10_000) -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM ledger_tail WHERE id IN"
-            " (SELECT id FROM ledger_tail ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)",
+            "DELETE FROM ledger_tail WHERE id = ANY"
+            " (ARRAY(SELECT id FROM ledger_tail ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))",
             [limit],
         )
         return int(cursor.rowcount)

@@ -47,10 +47,10 @@ def claim_calls(*, limit: int) -> Sequence[Claim]:
                 claim_token = CASE WHEN tries < %(most)s THEN %(token)s::uuid END,
                 next_try_at = CASE WHEN tries < %(most)s THEN %(lease_end)s END,
                 dead_at = CASE WHEN tries < %(most)s THEN NULL ELSE %(now)s END
-            WHERE id IN (
+            WHERE id = ANY (ARRAY(
                 SELECT id FROM payments_operationtry WHERE next_try_at <= %(now)s
                 ORDER BY next_try_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-            )
+            ))
             RETURNING id, dead_at
             """,
             {

@@ -24,14 +24,14 @@ def close_finished(*, limit: int) -> int:
         cursor.execute(
             """
             UPDATE payments_paymentevent SET expiry_due_at = NULL, closed_at = coalesce(closed_at, %(now)s)
-            WHERE id IN (
+            WHERE id = ANY (ARRAY(
                 SELECT id FROM payments_paymentevent e
                 WHERE expiry_due_at <= %(now)s AND NOT EXISTS (
                     SELECT FROM payments_paymentorder o
                     WHERE o.event_id = e.id AND o.status IN ('NOT_STARTED', 'EXECUTING')
                 )
                 ORDER BY expiry_due_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-            )
+            ))
             """,
             {"now": clock.now(), "limit": limit},
         )

@@ -44,10 +44,10 @@ def claim_webhooks(*, limit: int) -> Sequence[InboundWebhook]:
                 claim_token = %(token)s,
                 next_try_at = CASE WHEN tries < %(most)s THEN %(lease_end)s END,
                 dead_at = CASE WHEN tries < %(most)s THEN NULL ELSE %(now)s END
-            WHERE id IN (
+            WHERE id = ANY (ARRAY(
                 SELECT id FROM payments_inboundwebhook WHERE next_try_at <= %(now)s
                 ORDER BY next_try_at, received_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-            )
+            ))
             RETURNING id, dead_at
             """,
             {

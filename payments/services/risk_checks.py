@@ -35,10 +35,10 @@ def claim_checks(*, limit: int) -> Sequence[RiskClaim]:
         cursor.execute(
             """
             UPDATE payments_riskcheck SET tries = tries + 1, claim_token = %(token)s, next_try_at = %(lease_end)s
-            WHERE id IN (
+            WHERE id = ANY (ARRAY(
                 SELECT id FROM payments_riskcheck WHERE next_try_at <= %(now)s
                 ORDER BY next_try_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-            )
+            ))
             RETURNING id
             """,
             {"token": token, "now": now, "lease_end": now + retries.LEASE, "limit": limit},
