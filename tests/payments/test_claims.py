@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from time_machine import Traveller
 
 from ledger import clock
@@ -41,14 +42,24 @@ def test_what_is_not_due_yet_is_not_claimed(hands: Traveller) -> None:
     assert len(calls.claim_calls(limit=10)) == 1
 
 
-def test_the_oldest_are_claimed_first_and_no_more_than_asked_for(hands: Traveller) -> None:
+def test_the_oldest_are_claimed_first(hands: Traveller) -> None:
     tries = []
     for _ in range(3):
         tries.append(OperationTry.objects.get(attempt=start()).id)
         hands.shift(timedelta(seconds=1))
-    assert [claim.try_id for claim in calls.claim_calls(limit=2)] == tries[:2]
-    assert [claim.try_id for claim in calls.claim_calls(limit=2)] == tries[2:]
+    assert {claim.try_id for claim in calls.claim_calls(limit=2)} == set(tries[:2])
+    assert {claim.try_id for claim in calls.claim_calls(limit=2)} == set(tries[2:])
     assert calls.claim_calls(limit=2) == []
+
+
+def test_no_more_are_claimed_than_asked_for_whatever_plan_the_database_makes() -> None:
+    """A limit in a subquery of IN counts anew each time a nested loop asks it."""
+    for _ in range(5):
+        start()
+    with connection.cursor() as cursor:
+        for way in ("hashagg", "hashjoin", "mergejoin", "material", "sort", "memoize"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+    assert len(calls.claim_calls(limit=2)) == 2
 
 
 def test_a_lease_that_ran_out_can_be_claimed_by_another(hands: Traveller) -> None:
