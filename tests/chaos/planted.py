@@ -125,7 +125,7 @@ def _cancel_without_the_psp() -> None:
     def forget(locked: LockedAttempt, *, reason: str, at: Any) -> None:
         cancellations._forget(locked, reason=reason, actor="nobody", at=at)
 
-    patch.object(cancellations, "_ask_to_cancel", forget).start()
+    patch.object(cancellations, "ask_to_cancel", forget).start()
 
 
 def _planted(flow: str, name: str, breaks: Callable[[], None]) -> Flow:
