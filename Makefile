@@ -5,7 +5,7 @@ ENV := .venv/bin
 EMBEDDED := $(ENV)/python -m paymentsite.embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help run test demo chaos-crash bench-api bench-ledger up down status psql shell reset logs lint format types contracts structure check lock runtime development
+.PHONY: help run test demo chaos-crash chaos-storms bench-api bench-ledger up down status psql shell reset logs lint format types contracts structure check lock runtime development
 
 help: ## this list
 	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-23s %s\n' "$$name" "$$text"; done
@@ -21,6 +21,9 @@ demo: runtime ## a story told as tables, then everything is stopped again
 
 chaos-crash: development ## kill every flow at every place, and again while it recovers; ARGS="--help"
 	@$(ENV)/python -m tests.chaos $(ARGS)
+
+chaos-storms: development ## broker, database and processes die under load; CHAOS_STORMS=long for many rounds
+	@$(EMBEDDED) test -q -s tests/chaos/storms.py $(ARGS)
 
 bench-api bench-ledger: bench-%: development ## a benchmark beside its baseline in the same run; writes .run/bench
 	@$(ENV)/python -m tests.benchmarks.run $* $(ARGS)

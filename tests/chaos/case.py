@@ -16,7 +16,7 @@ from tests.chaos.judging import complaints
 from tests.chaos.points import Blow, Place, Points, Tell
 from tests.chaos.receiver import door
 from tests.chaos.recovery import recover
-from tests.chaos.scene import Scene, current_marks, dump, empty_tables
+from tests.chaos.scene import Scene, dump, empty_tables, marks_after
 from tests.chaos.steps import Flow, Step
 
 LONGEST_WAIT_SECONDS = 60
@@ -127,10 +127,10 @@ class Case:
 
     def _act(self, scene: Scene) -> None:
         """The stage is set, then the flow plays, counted."""
-        empty_tables()
-        door().reset()
         scene.psp.clear_faults()
-        scene.marks = current_marks(scene.psp, self.marks)
+        scene.marks, old_events = marks_after(scene.psp, self.marks)
+        door().reset(old_events=old_events)
+        empty_tables()
         scene.tell(marks=scene.marks)
         for step in self.flow.before:
             assert step.run(scene), f"before the flow: {step.says}"

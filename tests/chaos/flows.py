@@ -367,4 +367,4 @@ WEBHOOK_STORM = Flow(
 )
 
 STORMS = (POISON, WEBHOOK_STORM)
-"""Played by `test_storms.py`, each by its own rules."""
+"""Played by `storms.py`, each by its own rules."""

@@ -6,8 +6,11 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from django.core.wsgi import get_wsgi_application
@@ -39,6 +42,11 @@ class Door:
         """What the shop was told by our webhooks: a line per call, as it came."""
         return self.folder / "told-to-shop.jsonl"
 
+    @property
+    def forgotten(self) -> Path:
+        """Ids of events of earlier cases; the PSP may still try to deliver them, and nobody wants them."""
+        return self.folder / "forgotten"
+
     def requests(self) -> list[Knock]:
         """All of them, in the order in which they came."""
         files = sorted(self.knocks.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
@@ -50,8 +58,16 @@ class Door:
         lines = self.shop.read_text().splitlines() if self.shop.exists() else []
         return [json.loads(line) for line in lines]
 
-    def reset(self) -> None:
-        """Open, nobody has knocked, the shop knows nothing."""
+    def reset(self, *, old_events: Iterable[str]) -> None:
+        """Open, nobody has knocked, the shop knows nothing. What comes of an earlier case is thrown away."""
+        with self.forgotten.open("a") as file:
+            file.writelines(f"{event}\n" for event in old_events)
+        # The receiver takes one request after the other: behind this one, nothing older is under way.
+        site = urlsplit(os.environ["SHOP_URL"])
+        line = HTTPConnection(site.hostname or "", site.port, timeout=20)
+        line.request("POST", site.path)
+        assert line.getresponse().status == 204
+        line.close()
         self.shut.unlink(missing_ok=True)
         self.shop.unlink(missing_ok=True)
         self.knocks.mkdir(exist_ok=True)
@@ -95,16 +111,18 @@ def _with_door(application: WebApplication) -> WebApplication:
     our_door = door()
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = _body(environ)
         if environ["PATH_INFO"] == SHOP_PATH:
-            body = _body(environ)
-            line = {"id": environ["HTTP_WEBHOOK_ID"], "body": json.loads(body)}
-            with our_door.shop.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            if body:
+                _tell_shop(our_door, environ["HTTP_WEBHOOK_ID"], body)
+            start_response("204 No Content", [])
+            return []
+        if json.loads(body)["id"] in our_door.forgotten.read_text().split():
             start_response("204 No Content", [])
             return []
         if not our_door.shut.exists():
-            return application(environ, start_response)
-        _keep(our_door, _body(environ), environ.get("HTTP_SANDBOX_SIGNATURE", ""))
+            return application(environ | {"wsgi.input": BytesIO(body)}, start_response)
+        _keep(our_door, body, environ.get("HTTP_SANDBOX_SIGNATURE", ""))
         start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
         return [b"come again"]
 
@@ -114,6 +132,11 @@ def _with_door(application: WebApplication) -> WebApplication:
 def _body(environ: dict[str, Any]) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     return body
+
+
+def _tell_shop(our_door: Door, message_id: str, body: bytes) -> None:
+    with our_door.shop.open("a") as file:
+        file.write(json.dumps({"id": message_id, "body": json.loads(body)}) + "\n")
 
 
 def _keep(our_door: Door, body: bytes, signature: str) -> None:

@@ -3,27 +3,19 @@
 `make chaos-crash` runs all of it.
 """
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.chaos import crash
-from tests.chaos.grounds import Lane, lanes
+from tests.chaos.grounds import Lane
 from tests.chaos.planted import UNCOUNTED
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 SHORT_SECONDS = 45
-
-
-@pytest.fixture(scope="module")
-def two_lanes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequence[Lane]]:
-    """Two processes that play cases, each on its own database and with its own sandbox PSP."""
-    with lanes(2, tmp_path_factory.mktemp("lanes"), os.environ) as ready:
-        yield ready
 
 
 def played(lane: Lane, flow: str, *at: str) -> dict[str, Any]:
